@@ -1,0 +1,62 @@
+"""
+Retries for Python that read like the code they protect.
+
+One frozen :class:`Policy` behind three forms, each sync and async: :func:`retry`
+decorates a function, :class:`retrying` is a ``for`` loop around a block of code or a
+``with`` block around several calls.
+
+>>> from retrying_elegant import retrying
+>>> for attempt in retrying(5, raises=False, wait=0):
+...     with attempt:
+...         risky
+>>> attempt.succeeded
+False
+"""
+
+from __future__ import annotations
+
+from . import backoff
+from ._attempt import Attempt
+from ._budget import RetryBudget
+from ._decorator import retry
+from ._errors import GiveUp, RetryError, TryAgain, given_up
+from ._policy import Policy
+from ._retrying import retrying
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from . import testing, web
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Attempt",
+    "GiveUp",
+    "Policy",
+    "RetryBudget",
+    "RetryError",
+    "TryAgain",
+    "backoff",
+    "given_up",
+    "retry",
+    "retrying",
+    "testing",
+    "web",
+]
+
+# Tracebacks, pickles and reprs speak of the public names, wherever these live.
+for _public in (Attempt, GiveUp, Policy, RetryBudget, RetryError, TryAgain, given_up, retry):
+    _public.__module__ = __name__
+retrying.__module__ = __name__
+del _public
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the modules that not every program needs when they are asked for."""
+    if name in {"testing", "web"}:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

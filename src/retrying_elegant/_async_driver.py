@@ -1,0 +1,167 @@
+"""Async driver: carries a call out by awaiting, under asyncio or trio.
+
+Owns the same loop as its twin ``sync_driver``, function by function, and what
+only async code can do: cancel an attempt that takes too long.  Leaves every
+decision to ``decision``, and to ``events`` who is told what.
+"""
+
+from __future__ import annotations
+
+from . import _aio, _clock, _events
+from ._attempt import NOTHING
+from ._decision import Call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from ._attempt import Attempt
+    from ._policy import Hook, Policy
+
+    A = TypeVar("A", bound=Attempt)
+
+
+def wrap(
+    fn: Callable[..., Any],
+    policy: Policy,
+    name: str,
+    fallback: Callable[[Attempt], Any] | None = None,
+) -> Callable[..., Any]:
+    """Give a coroutine function that awaits *fn* under *policy*."""
+    budget = policy.budget
+
+    async def bare(*args: Any, **kwargs: Any) -> Any:
+        start = _clock.time.monotonic()
+        try:
+            value = await (fn(*args, **kwargs) if kwargs else fn(*args))
+        except Exception as error:
+            attempt = await _first_failure(Call(policy, name, start, args, kwargs), error)
+            if attempt is None:
+                raise
+        else:
+            if budget is not None:
+                budget.earn()
+            return value
+        try:
+            return await run(await pause(attempt), fn)
+        finally:
+            del attempt  # for the reason that run gives
+
+    async def watched(*args: Any, **kwargs: Any) -> Any:
+        call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
+        return await run(call.first(), fn, fallback)
+
+    # Where nobody looks at a first success, a call has no state until its first failure.
+    looks = (
+        policy.until
+        or policy.before_attempt
+        or policy.on_success
+        or policy.attempt_timeout
+        or fallback
+    )
+    return watched if looks else bare
+
+
+async def run(
+    attempt: Attempt, fn: Callable[..., Any], fallback: Callable[[Attempt], Any] | None = None
+) -> Any:
+    """Make *attempt* and what must follow it; give the result, or raise the final error."""
+    call = attempt._call
+    try:
+        while call.reason is None:
+            await fire(call.policy.before_attempt, attempt)
+            scope = None
+            try:
+                if call.policy.attempt_timeout is None:
+                    value = fn(*call.args, **call.kwargs)
+                    if hasattr(value, "__await__"):
+                        value = await value
+                else:
+                    async with _aio.timeout(attempt.timeout) as scope:
+                        value = fn(*call.args, **call.kwargs)
+                        if hasattr(value, "__await__"):
+                            value = await value
+            except Exception as error:
+                if not await settle(attempt, error, timed_out=_aio.expired(scope, error)):
+                    if fallback is None or call.reason == "not retryable":
+                        raise
+                    return await finished(fallback(attempt))
+            else:
+                if not await settle(attempt, value=value):
+                    if attempt.succeeded:
+                        return value
+                    break
+            attempt = await pause(attempt)
+        # It gave up with no exception on its way: on a result, or because a wait took too long.
+        if fallback is not None:
+            return await finished(fallback(attempt))
+        raise attempt._error
+    finally:
+        # The error's traceback holds this frame: a way from here to the error would be a cycle.
+        del attempt, call
+
+
+async def settle(
+    attempt: Attempt,
+    error: Exception | None = None,
+    value: Any = NOTHING,
+    *,
+    timed_out: bool = False,
+) -> bool:
+    """Tell whether another attempt follows *attempt*; if none does, tell whom it concerns."""
+    call = attempt._call
+    now = _clock.time.monotonic()
+    try:
+        if error is not None:
+            goes_on = call.after_failure(attempt, error, now, timed_out=timed_out)
+        else:
+            goes_on = call.after_result(attempt, value, now)
+    except Exception:
+        # A predicate or a wait that is broken ends the call too, without a reason.
+        await fire(call.policy.on_give_up, attempt)
+        raise
+    if not goes_on:
+        await fire(_events.ended(attempt), attempt)
+    return goes_on
+
+
+async def pause(attempt: A) -> A:
+    """
+    Announce the retry, let go of what failed, sleep, and give the attempt that follows.
+
+    Where the wait took longer than the timeout allows, the call has given up and
+    *attempt* itself comes back.
+    """
+    call = attempt._call
+    try:
+        await fire(_events.retrying(attempt), attempt)
+        _events.let_go(attempt.error)
+        await _aio.sleep(attempt._next_wait)
+    except BaseException:
+        call.wait_interrupted()
+        raise
+    following = call.after_wait(attempt, _clock.time.monotonic())
+    if following is None:
+        await fire(_events.ended(attempt), attempt)
+        return attempt
+    return following
+
+
+async def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
+    """Run *hooks*, awaiting what can be awaited; one that raises is logged and changes nothing."""
+    for hook in hooks:
+        try:
+            await finished(hook(attempt))
+        except Exception:  # noqa: BLE001 - whatever it raises
+            _events.hook_failed(hook, attempt)
+
+
+async def finished(answer: Any) -> Any:
+    """Give *answer* itself, or what it comes to where it must be awaited."""
+    return await answer if hasattr(answer, "__await__") else answer
+
+
+async def _first_failure(call: Call, error: Exception) -> Attempt | None:
+    attempt = call.first()
+    return attempt if await settle(attempt, error) else None

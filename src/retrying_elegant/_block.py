@@ -1,0 +1,172 @@
+"""Block: several calls under one deadline, ``with retrying(...) as call``.
+
+Owns what the calls of a block share: the deadline, how it went, and its end
+when one gives up.  Leaves each call to the drivers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from types import CoroutineType
+
+from . import _async_driver, _checks, _clock, _events, _sync_driver
+from ._decision import Call
+from ._errors import add_note
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any, ParamSpec, TypeVar
+
+    from ._attempt import Attempt
+    from ._policy import Policy
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+_ASYNC_FORM = "write `async with retrying(...) as call` and `await call(...)`"
+
+
+class EndOfBlock(BaseException):
+    """
+    What ends a block of ``raises=False`` at a call that gave up.
+
+    Not an Exception, so that no ``except Exception`` in the block stops it and no
+    other policy retries it.
+    """
+
+    def __init__(self, block: AnyBlock) -> None:
+        super().__init__("a call of this block gave up")
+        self.block = block
+
+
+class AnyBlock:
+    """What sync and async blocks share."""
+
+    def __init__(self, policy: Policy, *, raises: bool) -> None:
+        self._policy = policy
+        self._raises = raises
+        self._start = _clock.time.monotonic()
+        self._slept = 0.0
+        self._used = False
+        self._open = True
+        self._succeeded = True
+        self._error: Exception | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether no call has given up."""
+        return self._succeeded
+
+    @property
+    def error(self) -> Exception | None:
+        """With ``raises=False``, the error of the call that gave up; otherwise None."""
+        return self._error
+
+    def close(self, error: BaseException | None) -> bool:
+        """End the block, which *error* leaves; True: that goes no further."""
+        self._open = False
+        if error is not None and self._is_end(error):
+            return True
+        if not self._used:
+            missed = "retrying_elegant: nothing was retried, for no call went through `call(...)`"
+            if error is None:
+                warnings.warn(missed, RuntimeWarning, stacklevel=4)
+            elif isinstance(error, Exception):
+                add_note(error, missed)
+        return False
+
+    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Attempt:
+        self._used = True
+        if not self._open:
+            raise RuntimeError("this block has ended: `call` works inside its `with` only")
+        if not callable(fn):
+            _checks.refuse(TypeError, "fn", fn, "a callable, and its arguments after it")
+        if _checks.is_generator_function(fn) or _checks.is_async_generator_function(fn):
+            rule = "a function whose result comes at once, not a generator function"
+            _checks.refuse(TypeError, "fn", fn, rule)
+        name = self._policy.name or _checks.name_of(fn)
+        call = Call(self._policy, name, self._start, args, kwargs, self._slept)
+        return call.first_in_time(_clock.time.monotonic())
+
+    def _ends_at(self, error: Exception, call: Call) -> bool:
+        """Take note of how *call* failed; True: the block ends here without its error."""
+        self._succeeded = False
+        if self._raises or call.reason is None or call.reason == "not retryable":
+            return False
+        self._error = error
+        return True
+
+    def _add_time(self, call: Call) -> None:
+        # Calls that run side by side wait side by side: the longest counts, not the sum.
+        self._slept = max(self._slept, call.slept)
+
+    def _is_end(self, error: BaseException) -> bool:
+        """Tell whether *error* only ends this block, alone or in the group of a task group."""
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._is_end(inner) for inner in error.exceptions)
+        return isinstance(error, EndOfBlock) and error.block is self
+
+
+class Block(AnyBlock):
+    """What ``with retrying(...) as call`` gives: ``call(fn, *args, **kwargs)``."""
+
+    def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """
+        Call *fn* under the policy of the block and give its result.
+
+        Raises:
+            The error of *fn* that the policy gave up on.
+            TimeoutError: the deadline of the block had passed; *fn* was not run.
+            TypeError: *fn* is a coroutine function.
+        """
+        if _checks.is_coroutine_function(fn):
+            raise TypeError(f"{_checks.name_of(fn)} is a coroutine function: {_ASYNC_FORM}")
+        attempt = self._begin(fn, args, kwargs)
+        call = attempt._call
+        try:
+            if call.reason is not None:
+                _sync_driver.fire(_events.ended(attempt), attempt)
+            value: R = _sync_driver.run(attempt, fn)
+        except Exception as error:
+            if not self._ends_at(error, call):
+                raise
+        else:
+            if isinstance(value, CoroutineType):
+                value.close()
+                raise TypeError(f"{call.name} returned a coroutine: {_ASYNC_FORM}")
+            return value
+        finally:
+            self._add_time(call)
+            del attempt, call
+        raise EndOfBlock(self)
+
+
+class AsyncBlock(AnyBlock):
+    """What ``async with retrying(...) as call`` gives: ``await call(fn, *args, **kwargs)``."""
+
+    async def __call__(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """
+        Await *fn* under the policy of the block and give its result.
+
+        Raises:
+            The error of *fn* that the policy gave up on.
+            TimeoutError: the deadline of the block had passed; *fn* was not run.
+        """
+        attempt = self._begin(fn, args, kwargs)
+        call = attempt._call
+        try:
+            if call.reason is not None:
+                await _async_driver.fire(_events.ended(attempt), attempt)
+            value: R = await _async_driver.run(attempt, fn)
+        except Exception as error:
+            if not self._ends_at(error, call):
+                raise
+        else:
+            return value
+        finally:
+            self._add_time(call)
+            del attempt, call
+        raise EndOfBlock(self)

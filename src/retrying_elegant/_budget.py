@@ -1,0 +1,101 @@
+"""Budget: how many retries one target may cost, tied to its successes.
+
+Owns the token bucket, counted in whole thousandths of a token.  Leaves when to
+take a token to the decision core.  It is the only object here that is shared
+and changes, and the only one with a lock.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock  # what threading.Lock is, without threading's import
+
+from . import _checks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
+_TOKEN = 1000
+
+
+class RetryBudget:
+    """
+    A token bucket that all policies calling one target share.
+
+    It starts full.  First attempts are free; a retry takes one token when it is
+    decided, and with none left the policy gives up at once, with the reason
+    ``"budget"``.  Every successful call adds *refill*, up to *capacity*.  So,
+    under any interleaving of threads and tasks, retries never exceed
+    ``capacity + refill * successes``: in an outage they end, instead of
+    multiplying the load.
+
+    Args:
+        capacity: The most tokens it holds: retries that are possible with no
+            success between them. At least 1.
+        refill: What a success adds: 0.1 allows one retry for ten successes.
+            Between 0 and *capacity*; rounded to thousandths.
+
+    Raises:
+        ValueError: *capacity* or *refill* is out of range.
+
+    Budgets are equal only to themselves.  Pickling or copying one gives a new,
+    full bucket of the same size: a budget belongs to one process.
+
+    >>> budget = RetryBudget(capacity=10)
+    >>> budget.tokens
+    10.0
+    """
+
+    __slots__ = ("__weakref__", "_capacity", "_lock", "_missing", "_refill")
+
+    def __init__(self, capacity: float = 100, refill: float = 0.1) -> None:
+        most = 1e12  # far past any use, and exact in thousandths
+        capacity = _checks.number("capacity", capacity, 1, most, "a finite number of 1 or more")
+        rule = "a number between 0 and capacity"
+        self._capacity = round(capacity * _TOKEN)
+        self._refill = round(_checks.number("refill", refill, 0, capacity, rule) * _TOKEN)
+        # Counted down from full, so that "is it full?" is the truth value of one number.
+        self._missing = 0
+        self._lock = allocate_lock()
+
+    @property
+    def capacity(self) -> float:
+        """The most tokens it holds."""
+        return self._capacity / _TOKEN
+
+    @property
+    def refill(self) -> float:
+        """The tokens that a successful call adds."""
+        return self._refill / _TOKEN
+
+    @property
+    def tokens(self) -> float:
+        """The tokens it holds now."""
+        return (self._capacity - self._missing) / _TOKEN
+
+    def take(self) -> bool:
+        """Take the token of one retry; False, and nothing taken, when none is left."""
+        with self._lock:
+            if self._missing + _TOKEN > self._capacity:
+                return False
+            self._missing += _TOKEN
+            return True
+
+    def put_back(self) -> None:
+        """Put back the token of a retry that will not be made."""
+        self._add(_TOKEN)
+
+    def earn(self) -> None:
+        """Add what one successful call earns; takes no lock while the bucket is full."""
+        if self._missing:
+            self._add(self._refill)
+
+    def _add(self, amount: int) -> None:
+        with self._lock:
+            self._missing = max(self._missing - amount, 0)
+
+    def __repr__(self) -> str:
+        return f"RetryBudget(capacity={self.capacity:g}, refill={self.refill:g})"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[float, float]]:
+        return type(self), (self.capacity, self.refill)

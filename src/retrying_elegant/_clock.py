@@ -1,0 +1,37 @@
+"""Clock: where the package gets its time from.
+
+Owns the one name through which everybody reads the clock and sleeps, so that
+``testing`` can put another clock in its place.  ``time`` is always looked up
+when it is used, as ``_clock.time.monotonic()``; seconds are floats.
+"""
+
+from __future__ import annotations
+
+import time as _real_time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Clock(Protocol):
+        """The part of the ``time`` module that is used here."""
+
+        def monotonic(self) -> float: ...
+        def sleep(self, seconds: float, /) -> None: ...
+
+
+time: Clock = _real_time
+
+# time.sleep raises OverflowError past some 292 years; this is 30 and nobody will be there.
+_LONGEST = 1e9
+
+
+def is_virtual() -> bool:
+    """Tell whether waits pass at once, because ``testing`` has replaced the clock."""
+    return time is not _real_time
+
+
+def sleep(seconds: float) -> None:
+    """Sleep; not at all for 0 seconds, for even ``sleep(0)`` gives the processor away."""
+    if seconds > 0 or is_virtual():
+        time.sleep(seconds if seconds < _LONGEST else _LONGEST)

@@ -1,0 +1,156 @@
+"""Errors and records: what a call that gave up leaves behind.
+
+Owns ``RetryError`` and ``TryAgain``, the record ``GiveUp``, and how record and
+note travel on the user's own exception.  Leaves deciding when to give up to
+``decision``.  Times are float seconds since the start of the call.
+"""
+
+from __future__ import annotations
+
+from ._checks import seconds
+from ._value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from typing import Any, Literal
+
+    Reason = Literal["attempts", "timeout", "budget", "not retryable"]
+
+_IN_WORDS = {
+    "attempts": "no attempts left",
+    "timeout": "no time left",
+    "budget": "no budget left",
+    "not retryable": "not retryable",
+}
+# Plain built-in values under one attribute, so that the exception can be
+# unpickled where this package is not installed.
+_RECORD = "__retrying_elegant__"
+
+
+class RetryError(Exception):
+    """
+    Raised where a call gave up and there is no exception of its own to raise.
+
+    That is the case when ``until`` was satisfied by no result.
+
+    Attributes:
+        result: The last result, the one that was not accepted.
+
+    >>> raise RetryError("no answer accepted", result=404)
+    Traceback (most recent call last):
+        ...
+    retrying_elegant.RetryError: no answer accepted
+    """
+
+    def __init__(self, *args: object, result: Any = None) -> None:
+        super().__init__(*args)
+        self.result = result
+
+
+class TryAgain(RetryError):  # noqa: N818 - it reads as a request: `raise TryAgain(after=2)`
+    """
+    Raise it inside an attempt to ask for another, whatever ``on`` and ``unless`` say.
+
+    It obeys ``attempts``, ``timeout`` and ``budget``.  A policy that has given up
+    on it lets it leave as an ordinary error.  A predicate given as ``on`` may
+    return one to say "retry, but not before *after* seconds".
+
+    Args:
+        after: A hint: the next attempt starts no earlier than this many seconds
+            from now.  At least 0; it is added to the wait of the backoff.
+
+    Raises:
+        TypeError: *after* is no number of seconds.
+        ValueError: *after* is negative or not finite.
+
+    >>> TryAgain(after=2.5).after
+    2.5
+    """
+
+    def __init__(
+        self, *args: object, after: float | timedelta | None = None, result: Any = None
+    ) -> None:
+        super().__init__(*args, result=result)
+        self.after = None if after is None else seconds("after", after)
+
+
+class GiveUp(Value):
+    """
+    The record of one call that ended without success.
+
+    Attributes:
+        name: What was called, as logs name it.
+        attempts: How many attempts were made.
+        elapsed: Seconds from the start to the decision to give up.
+        reason: ``"attempts"``, ``"timeout"``, ``"budget"`` or ``"not retryable"``.
+        history: One line for each of the last ten failed attempts, the oldest first.
+    """
+
+    name: str
+    attempts: int
+    elapsed: float
+    reason: Reason
+    history: tuple[str, ...]
+
+    def __init__(
+        self, name: str, attempts: int, elapsed: float, reason: Reason, history: tuple[str, ...]
+    ) -> None:
+        self.__dict__.update(
+            name=name, attempts=attempts, elapsed=elapsed, reason=reason, history=history
+        )
+
+    def __str__(self) -> str:
+        head = headline(self.name, self.attempts, self.elapsed, self.reason)
+        return "\n  ".join((f"retrying_elegant: {head}", *self.history))
+
+
+def headline(name: str, attempts: int, elapsed: float, reason: Reason) -> str:
+    """Put a give-up into one line, as note and log begin."""
+    calls = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    return f"gave up on {name} after {calls} in {elapsed:.2f} s ({_IN_WORDS[reason]})"
+
+
+def given_up(error: BaseException, /) -> GiveUp | None:
+    """
+    Tell whether a policy has given up on *error*: the last one's record, or None.
+
+    As a filter, ``unless=given_up`` means "do not retry again what an inner layer
+    has already retried".
+
+    >>> given_up(ValueError("fresh")) is None
+    True
+    """
+    record = getattr(error, _RECORD, None)
+    return None if record is None else GiveUp(*record)
+
+
+def sign(error: BaseException, record: GiveUp) -> None:
+    """Leave *record* and its note on *error*, in place of an earlier note of the same name."""
+    try:
+        setattr(error, _RECORD, tuple(record.__dict__.values()))
+        opening = f"retrying_elegant: gave up on {record.name} after "
+        notes = getattr(error, "__notes__", [])
+        notes[:] = [note for note in notes if not str(note).startswith(opening)]
+    except Exception:  # noqa: BLE001, S110 - an error that takes no record leaves all the same
+        pass
+    add_note(error, str(record))
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add *note* to *error*, if that can be done."""
+    try:
+        error.add_note(note)
+    except Exception:  # noqa: BLE001, S110 - an error that takes no note leaves all the same
+        pass
+
+
+def brief(error: BaseException) -> str:
+    """The type of *error* and its text on one line, cut at 200 characters."""
+    try:
+        # Twice the room before white space is collapsed: a text may be megabytes.
+        text = " ".join(str(error)[:400].split())[:200]
+    except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
+        text = f"<its text raised {type(trouble).__name__}>"
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name

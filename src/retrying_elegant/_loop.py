@@ -1,0 +1,239 @@
+"""Loop: the passes of ``for attempt in retrying(...)`` and their ``with attempt:``.
+
+Owns what a pass must do (be entered once, then left) and which end of it means
+what.  Leaves deciding, announcing and sleeping to the drivers; it calls nothing
+itself, for the body of the loop is the user's.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from . import _aio, _async_driver, _checks, _sync_driver
+from ._attempt import Attempt
+from ._decision import Call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType, TracebackType
+    from typing import Any, NoReturn, Self
+
+    from ._decision import Place
+    from ._policy import Policy
+
+_NEW, _ENTERED, _LEFT = 0, 1, 2
+
+
+class LoopCall(Call):
+    """A call whose attempts are the passes of a loop."""
+
+    __slots__ = ("raises",)
+
+    def __init__(self, policy: Policy, label: str | Place, start: float, *, raises: bool) -> None:
+        super().__init__(policy, label, start)
+        self.raises = raises
+
+
+class LoopAttempt(Attempt):
+    """What the attempts of sync and async loops share."""
+
+    __slots__ = ("_stage",)
+
+    _call: LoopCall
+    _written = "with attempt:"
+
+    def __init__(self, call: LoopCall, number: int, waited: float) -> None:
+        super().__init__(call, number, waited)
+        self._stage = _NEW
+
+    @property
+    def result(self) -> Any:
+        """What the body stores for ``until`` to judge; None before that."""
+        return super().result
+
+    @result.setter
+    def result(self, value: Any) -> None:
+        self._result = value
+
+    def _enter(self) -> None:
+        if self._stage != _NEW:
+            raise RuntimeError(
+                f"attempt {self._number} of {self.name} has been entered before: "
+                f"write `{self._written}` once in each pass of the loop"
+            )
+        self._stage = _ENTERED
+
+    def _goes_on(self) -> bool:
+        """Tell at the end of a pass whether another follows."""
+        if self._stage != _LEFT:
+            state = "left" if self._stage == _ENTERED else "entered"
+            raise RuntimeError(
+                f"attempt {self._number} of {self.name} was never {state}: "
+                f"write `{self._written}` around the code to retry, in each pass of the loop"
+            )
+        return self._next_wait is not None
+
+    def _leave(self, in_flight: BaseException | None) -> bool:
+        """
+        End a loop that gave up: True keeps its final error in, False lets *in_flight* go on.
+
+        Raises:
+            The final error, where that is not the one in flight.
+        """
+        final = self._error
+        if not self._call.raises and self._call.reason != "not retryable":
+            return True
+        self._let_go()
+        if final is in_flight:
+            return False
+        try:
+            raise final
+        finally:
+            del final, in_flight  # the error's traceback holds this frame
+
+    def _let_go(self) -> None:
+        # The error's traceback holds the frame of the loop, and that the loop variable.
+        self._error = None
+        self._call.history.clear()
+
+
+class SyncAttempt(LoopAttempt):
+    """One pass of ``for attempt in retrying(...)``: write ``with attempt:`` in it."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        self._enter()
+        _sync_driver.fire(self._call.policy.before_attempt, self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self._stage = _LEFT
+        if error is not None and not isinstance(error, Exception):
+            return False
+        try:
+            if _sync_driver.settle(self, error, self._result) or self._succeeded:
+                return True
+        except BaseException:
+            self._let_go()
+            raise
+        return self._leave(error)
+
+
+class AsyncAttempt(LoopAttempt):
+    """One pass of ``async for attempt in retrying(...)``: write ``async with attempt:`` in it."""
+
+    __slots__ = ("_scope",)
+
+    _written = "async with attempt:"
+
+    async def __aenter__(self) -> Self:
+        self._enter()
+        policy = self._call.policy
+        await _async_driver.fire(policy.before_attempt, self)
+        self._scope = None
+        if policy.attempt_timeout is not None:
+            self._scope = _aio.timeout(self.timeout)
+            await self._scope.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self._stage = _LEFT
+        scope, failure = self._scope, error
+        try:
+            if scope is not None:
+                try:
+                    await scope.__aexit__(kind, error, trace)
+                except BaseException as changed:  # noqa: BLE001 - the timeout's own TimeoutError
+                    # Without the entry of this frame, which it gets again where it leaves.
+                    trace = changed.__traceback__
+                    failure = changed.with_traceback(trace and trace.tb_next)
+            if failure is not None and not isinstance(failure, Exception):
+                return False
+            late = _aio.expired(scope, failure)
+            if await _async_driver.settle(self, failure, self._result, timed_out=late):
+                return True
+            return self._succeeded or self._leave(error)
+        except BaseException:
+            self._let_go()
+            raise
+        finally:
+            del failure  # the final error's traceback holds this frame
+
+
+def passes(call: LoopCall) -> Iterator[SyncAttempt]:
+    """Give the attempts of *call* to a ``for`` loop, sleeping between them."""
+    attempt = SyncAttempt(call, 1, 0.0)
+    while True:
+        yield attempt
+        if not attempt._goes_on():
+            return
+        if attempt._number == 1:
+            _warn_in_async_code(sys._getframe(1))
+        attempt = _sync_driver.pause(attempt)
+        if call.reason is not None:
+            attempt._leave(None)
+            return
+
+
+class AsyncPasses:
+    """Give the attempts of *call* to an ``async for`` loop, sleeping between them."""
+
+    # Not an async generator: the event loop's bookkeeping for one costs thirty times as much.
+    __slots__ = ("_attempt", "_call")
+
+    def __init__(self, call: LoopCall) -> None:
+        self._call = call
+        self._attempt: AsyncAttempt | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AsyncAttempt:
+        attempt = self._attempt
+        if attempt is None:
+            attempt = AsyncAttempt(self._call, 1, 0.0)
+        elif attempt._goes_on():
+            attempt = await _async_driver.pause(attempt)
+            if self._call.reason is not None:
+                attempt._leave(None)
+                raise StopAsyncIteration
+        else:
+            raise StopAsyncIteration
+        self._attempt = attempt
+        return attempt
+
+
+def _warn_in_async_code(frame: FrameType) -> None:
+    if _checks.is_async_code(frame.f_code):
+        warnings.warn(
+            "a plain `for` in an `async def` blocks the event loop while it waits: "
+            "write `async for attempt in retrying(...)` and `async with attempt:`",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _refuse_other_with(cls: type[LoopAttempt], *methods: str) -> None:
+    def enter(self: LoopAttempt, *_: object) -> NoReturn:
+        raise TypeError(f"in this loop, write `{cls._written}`")
+
+    for method in methods:
+        # Set here, so that type checkers do not see a method that is there to be refused.
+        setattr(cls, method, enter)
+
+
+_refuse_other_with(SyncAttempt, "__aenter__", "__aexit__")
+_refuse_other_with(AsyncAttempt, "__enter__", "__exit__")

@@ -1,0 +1,148 @@
+"""Retrying: the object behind the loop and the block.
+
+Owns the class ``retrying`` and which of its forms each statement starts.
+Leaves the passes to ``loop`` and the calls to ``block``.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import allocate_lock
+
+from . import _clock
+from ._block import AsyncBlock, Block
+from ._loop import AsyncPasses, LoopCall, passes
+from ._policy import UNSET, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import FrameType, TracebackType
+    from typing import Any, NoReturn, Unpack
+
+    from ._block import AnyBlock
+    from ._loop import AsyncAttempt, SyncAttempt
+    from ._policy import AllFields, Policy
+
+
+class retrying:  # noqa: N801 - it is read as a word of the statement it stands in
+    """
+    Retry a block of code in place, or several calls under one deadline.
+
+    As a loop, each pass yields a new :class:`Attempt` to be entered once.  A
+    retryable failure is suppressed, the wait is slept by the loop, and the next pass
+    follows; ``break``, ``return``, ``continue`` and the end of the ``with`` count as
+    success.  The final failure leaves from the ``with`` itself::
+
+        for attempt in retrying(5, on=OSError):
+            with attempt:
+                page = fetch(url)
+
+    As a block, ``call(fn, *args, **kwargs)`` runs each call under the policy, and
+    *timeout* is one deadline for all of them::
+
+        with retrying(timeout=10) as call:
+            user = call(get_user, uid)
+            cart = call(get_cart, user.cart_id)
+
+    In async code write ``async for`` and ``async with attempt``, or ``async with`` and
+    ``await call(...)``.  One object may be iterated any number of times, by any number
+    of threads and tasks; as a block it is entered by one at a time.
+
+    Args:
+        policy: A :class:`Policy`, or the most passes (in a block: attempts of each
+            call); by default 5.
+        raises: False: the final retryable failure does not leave.  The loop ends, and
+            ``attempt.succeeded`` and ``attempt.error`` tell how; a block ends at the
+            call that gave up, and ``call.succeeded`` and ``call.error`` tell.
+        fields: Any field of :class:`Policy`, in place of that one.
+
+    Raises:
+        TypeError, ValueError: as :class:`Policy`.
+
+    >>> for attempt in retrying(3, raises=False, wait=0):
+    ...     with attempt:
+    ...         risky
+    >>> attempt.succeeded, attempt.number, attempt.error
+    (False, 3, NameError("name 'risky' is not defined"))
+    """
+
+    __slots__ = ("_block", "_lock", "_policy", "_raises")
+
+    def __init__(
+        self,
+        policy: int | Policy | None = UNSET,
+        /,
+        *,
+        raises: bool = True,
+        **fields: Unpack[AllFields],
+    ) -> None:
+        self._policy = resolve(policy, fields)
+        self._raises = raises
+        self._block: AnyBlock | None = None
+        self._lock = allocate_lock()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that each iteration and each block follows."""
+        return self._policy
+
+    def __iter__(self) -> Iterator[SyncAttempt]:
+        policy = self._policy
+        if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
+            policy.refuse_async(form="a sync loop", attempt_timeout=False)
+        return passes(self._call(sys._getframe(1)))
+
+    def __aiter__(self) -> AsyncIterator[AsyncAttempt]:
+        return AsyncPasses(self._call(sys._getframe(1)))
+
+    def _call(self, frame: FrameType) -> LoopCall:
+        label = self._policy.name or (frame.f_code, frame.f_lasti)
+        return LoopCall(self._policy, label, _clock.time.monotonic(), raises=self._raises)
+
+    def __enter__(self) -> Block:
+        self._policy.refuse_async(form="a sync block")
+        block = Block(self._policy, raises=self._raises)
+        self._open(block, "with")
+        return block
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        return self._close(error)
+
+    async def __aenter__(self) -> AsyncBlock:
+        block = AsyncBlock(self._policy, raises=self._raises)
+        self._open(block, "async with")
+        return block
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        return self._close(error)
+
+    def _open(self, block: AnyBlock, statement: str) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(
+                f"this retrying object is in use as a block: write `{statement} retrying(...)` "
+                "with an object of its own for each"
+            )
+        self._block = block
+
+    def _close(self, error: BaseException | None) -> bool:
+        block, self._block = self._block, None
+        self._lock.release()
+        return block is not None and block.close(error)
+
+    def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
+        raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
+
+    def __repr__(self) -> str:
+        end = "" if self._raises else ", raises=False"
+        return f"retrying({self._policy!r}{end})"

@@ -1,0 +1,44 @@
+"""Value: what the frozen settings of this package have in common.
+
+Owns equality, hash, ``repr`` and immutability of objects whose fields are the
+entries of their own ``__dict__``.  Leaves checking the fields to each class,
+which writes them into ``__dict__`` once, in ``__init__``.  Pickling and copying
+need nothing: they restore ``__dict__`` as it was.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+class Value:
+    """A frozen value: equal to another of its class with equal fields."""
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), frozenset(self.__dict__.items())))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={show(value)}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({fields})"
+
+
+def show(value: Any) -> str:
+    """*value* as one would write it: classes and functions by name, the rest by ``repr``."""
+    if isinstance(value, tuple):
+        inner = ", ".join(show(item) for item in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    name = getattr(value, "__qualname__", None)
+    return name if isinstance(name, str) else repr(value)

@@ -1,0 +1,294 @@
+"""Backoff: how many seconds to wait before retry *n*.
+
+Owns the arithmetic from a retry number to seconds.  Leaves whether to retry at
+all to the decision core, and sleeping to the drivers.  Retry numbers start at
+1; all durations are float seconds.
+
+Each rule is a frozen value: equal by value, readable, picklable, without state.
+It is called with the failed :class:`Attempt` and returns seconds.  One jitter
+rule holds for all of them: the wait is ``min(cap, rule(n)) * (1 - jitter * U)``
+with *U* uniform in [0, 1) from the ``random`` module, so that no wait exceeds
+*cap* and waits at the cap stay spread.
+"""
+
+from __future__ import annotations
+
+import random
+from math import inf
+from sys import float_info
+
+from . import _checks
+from ._value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from ._attempt import Attempt
+
+    Seconds = float | timedelta
+
+_TINY = 5e-324  # the least float above 0
+
+__all__ = ["constant", "decorrelated", "exponential", "fibonacci", "linear", "sequence"]
+
+
+class Backoff(Value):
+    """What all backoffs share: the cap and the one jitter rule."""
+
+    cap: float = inf
+    jitter: float = 0.0
+
+    def rule(self, n: int) -> float:
+        """Give the wait before retry *n*, before cap and jitter."""
+        raise NotImplementedError
+
+    def bounds(self, n: int) -> tuple[float, float]:
+        """
+        Give the least and the greatest wait before retry *n*, in seconds.
+
+        >>> linear(1, 2, jitter=0.5).bounds(2)
+        (1.5, 3.0)
+        """
+        high = self._capped(n)
+        return high * (1 - self.jitter), high
+
+    def __call__(self, attempt: Attempt) -> float:
+        """Draw the wait after the failed *attempt*, in seconds."""
+        high = self._capped(attempt.number)
+        return high * (1 - self.jitter * random.random()) if self.jitter else high  # noqa: S311
+
+    def _capped(self, n: int) -> float:
+        try:
+            wait = self.rule(n)
+        except OverflowError:
+            # 2.0 ** 1024 overflows a float; by then any sane cap has been passed.
+            return self.cap
+        return wait if wait < self.cap else self.cap
+
+    def _set(self, *, jitter: float, cap: Seconds | None = None, **fields: object) -> None:
+        if cap is not None:
+            fields["cap"] = _checks.seconds("cap", cap)
+        fields["jitter"] = _checks.number("jitter", jitter, 0, 1, "a share between 0 and 1")
+        self.__dict__.update(fields)
+
+
+class constant(Backoff):  # noqa: N801 - called like a function, as all of these are
+    """
+    The same wait each time.
+
+    Args:
+        seconds: The wait, at least 0.
+        jitter: The share of it that is random, 0 to 1.
+
+    Raises:
+        ValueError: *seconds* is negative or not finite, or *jitter* is outside [0, 1].
+
+    >>> constant(2).bounds(7)
+    (2.0, 2.0)
+    """
+
+    seconds: float
+
+    def __init__(self, seconds: Seconds, *, jitter: float = 0.0) -> None:
+        self._set(seconds=_checks.seconds("seconds", seconds), jitter=jitter)
+
+    def rule(self, n: int) -> float:
+        """Give *seconds* whatever *n*."""
+        return self.seconds
+
+
+class linear(Backoff):  # noqa: N801
+    """
+    Waits that grow by the same amount: ``initial + (n - 1) * step``, up to *cap*.
+
+    Args:
+        initial: Wait before the first retry, in seconds, before jitter. At least 0.
+        step: What each further wait is longer by, in seconds. At least 0.
+        cap: No wait is longer than this.
+        jitter: The share of each wait that is random, 0 to 1.
+
+    Raises:
+        ValueError: a duration is negative or not finite, or *jitter* is outside [0, 1].
+
+    >>> [linear(1, 2, jitter=0).bounds(n)[1] for n in (1, 2, 3)]
+    [1.0, 3.0, 5.0]
+    """
+
+    initial: float
+    step: float
+
+    def __init__(
+        self,
+        initial: Seconds = 0.5,
+        step: Seconds = 0.5,
+        *,
+        cap: Seconds = 30.0,
+        jitter: float = 1.0,
+    ) -> None:
+        initial = _checks.seconds("initial", initial)
+        self._set(initial=initial, step=_checks.seconds("step", step), cap=cap, jitter=jitter)
+
+    def rule(self, n: int) -> float:
+        """Give ``initial + (n - 1) * step``."""
+        return self.initial + (n - 1) * self.step
+
+
+class exponential(Backoff):  # noqa: N801
+    """
+    Waits that grow by *factor*, up to *cap*, spread by *jitter*.
+
+    The wait before retry *n* is ``min(cap, initial * factor**(n - 1))`` times a
+    random share between ``1 - jitter`` and 1.
+
+    Args:
+        initial: Wait before the first retry, in seconds, before jitter. At least 0.
+        factor: What each wait is multiplied by to give the next. More than 0.
+        cap: No wait is longer than this, in seconds.
+        jitter: The share of each wait that is random, 0 to 1.
+
+    Raises:
+        ValueError: a duration is negative or not finite, *factor* is not positive and
+            finite, or *jitter* is outside [0, 1].
+
+    Source:
+        Full jitter (``jitter=1``) and equal jitter (``jitter=0.5``) as compared in
+        "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+
+    >>> exponential(0.1, cap=5, jitter=0).bounds(3)
+    (0.4, 0.4)
+    """
+
+    initial: float
+    factor: float
+
+    def __init__(
+        self,
+        initial: Seconds = 0.5,
+        factor: float = 2,
+        *,
+        cap: Seconds = 30.0,
+        jitter: float = 1.0,
+    ) -> None:
+        self._set(
+            initial=_checks.seconds("initial", initial),
+            factor=_checks.number(
+                "factor", factor, _TINY, float_info.max, "a finite number above 0"
+            ),
+            cap=cap,
+            jitter=jitter,
+        )
+
+    def rule(self, n: int) -> float:
+        """Give ``initial * factor**(n - 1)``."""
+        # 0 stays 0, also where the power overflows.
+        return self.initial and self.initial * self.factor ** (n - 1)
+
+
+class fibonacci(Backoff):  # noqa: N801
+    """
+    Waits that grow like the Fibonacci numbers: *initial* times 1, 1, 2, 3, 5, 8...
+
+    Args:
+        initial: Wait before the first and the second retry, in seconds, before
+            jitter. At least 0.
+        cap: No wait is longer than this, in seconds.
+        jitter: The share of each wait that is random, 0 to 1.
+
+    Raises:
+        ValueError: a duration is negative or not finite, or *jitter* is outside [0, 1].
+
+    >>> [fibonacci(2, jitter=0).bounds(n)[1] for n in (1, 2, 3, 4, 5)]
+    [2.0, 2.0, 4.0, 6.0, 10.0]
+    """
+
+    initial: float
+
+    def __init__(self, initial: Seconds = 0.5, *, cap: Seconds = 30.0, jitter: float = 1.0) -> None:
+        self._set(initial=_checks.seconds("initial", initial), cap=cap, jitter=jitter)
+
+    def rule(self, n: int) -> float:
+        """Give *initial* times the *n*-th Fibonacci number, or the first product past the cap."""
+        this, following = 0, 1
+        for _ in range(n):
+            this, following = following, this + following
+            # Once past the cap it stays there; and 0 never gets anywhere.
+            if not 0 < self.initial * this < self.cap:
+                break
+        return self.initial * this
+
+
+class sequence(Backoff):  # noqa: N801
+    """
+    Waits written out one by one; the last one repeats.
+
+    Args:
+        seconds: The waits, at least one, each at least 0.
+        jitter: The share of each wait that is random, 0 to 1.
+
+    Raises:
+        ValueError: there is none, one is negative or not finite, or *jitter* is
+            outside [0, 1].
+
+    >>> [sequence(1, 5, 30).bounds(n)[1] for n in (1, 2, 3, 4)]
+    [1.0, 5.0, 30.0, 30.0]
+    """
+
+    seconds: tuple[float, ...]
+
+    def __init__(self, *seconds: Seconds, jitter: float = 0.0) -> None:
+        if not seconds:
+            _checks.refuse(ValueError, "seconds", seconds, "at least one number of seconds")
+        waits = tuple(_checks.seconds(f"seconds[{i}]", item) for i, item in enumerate(seconds))
+        self._set(seconds=waits, jitter=jitter)
+
+    def rule(self, n: int) -> float:
+        """Give the *n*-th of *seconds*, or the last."""
+        return self.seconds[min(n, len(self.seconds)) - 1]
+
+    def __repr__(self) -> str:
+        waits = ", ".join(map(repr, self.seconds))
+        return f"sequence({waits}, jitter={self.jitter!r})"
+
+
+class decorrelated(Backoff):  # noqa: N801
+    """
+    Waits drawn from a range that follows the previous wait.
+
+    The wait is ``min(cap, U)``, *U* uniform between *initial* and three times the
+    previous wait (*initial* at first).  That is AWS's formula to the letter, and
+    the one whose waits bunch at the cap; prefer :class:`exponential`.
+
+    Args:
+        initial: The least wait, in seconds. At least 0.
+        cap: No wait is longer than this, in seconds.
+
+    Raises:
+        ValueError: a duration is negative or not finite.
+
+    Source:
+        "Decorrelated jitter" in "Exponential Backoff And Jitter", AWS Architecture
+        Blog, 2015.  The previous wait is :attr:`Attempt.waited`.
+
+    >>> decorrelated(1, cap=20).bounds(2)
+    (1.0, 9.0)
+    """
+
+    initial: float
+
+    def __init__(self, initial: Seconds = 0.5, cap: Seconds = 30.0) -> None:
+        fields = {"initial": _checks.seconds("initial", initial)}
+        self.__dict__.update(fields, cap=_checks.seconds("cap", cap))
+
+    def rule(self, n: int) -> float:
+        """Give the most that the wait before retry *n* can be, before the cap."""
+        return self.initial and self.initial * 3.0**n
+
+    def bounds(self, n: int) -> tuple[float, float]:
+        """Give the least and the greatest wait before retry *n*, in seconds."""
+        return min(self.initial, self.cap), self._capped(n)
+
+    def __call__(self, attempt: Attempt) -> float:
+        """Draw the wait after the failed *attempt*, in seconds."""
+        previous = attempt.waited if attempt.number > 1 else self.initial
+        return min(self.cap, random.uniform(self.initial, previous * 3))  # noqa: S311
