@@ -70,7 +70,8 @@ async def run(
     call = attempt._call
     try:
         while call.reason is None:
-            await fire(call.policy.before_attempt, attempt)
+            if call.policy.before_attempt:
+                await fire(call.policy.before_attempt, attempt)
             scope = None
             try:
                 if call.policy.attempt_timeout is None:
@@ -111,19 +112,25 @@ async def settle(
 ) -> bool:
     """Tell whether another attempt follows *attempt*; if none does, tell whom it concerns."""
     call = attempt._call
-    now = _clock.time.monotonic()
     try:
         if error is not None:
-            goes_on = call.after_failure(attempt, error, now, timed_out=timed_out)
+            goes_on = call.after_failure(
+                attempt, error, _clock.time.monotonic(), timed_out=timed_out
+            )
+        elif call.accepts(attempt, value):
+            goes_on = False
         else:
-            goes_on = call.after_result(attempt, value, now)
+            goes_on = call.after_refusal(attempt, _clock.time.monotonic())
     except Exception:
         # A predicate or a wait that is broken ends the call too, without a reason.
         await fire(call.policy.on_give_up, attempt)
         raise
-    if not goes_on:
-        await fire(_events.ended(attempt), attempt)
-    return goes_on
+    if goes_on:
+        return True
+    hooks = _events.ended(attempt)
+    if hooks:
+        await fire(hooks, attempt)
+    return False
 
 
 async def pause(attempt: A) -> A:
@@ -135,7 +142,9 @@ async def pause(attempt: A) -> A:
     """
     call = attempt._call
     try:
-        await fire(_events.retrying(attempt), attempt)
+        hooks = _events.retrying(attempt)
+        if hooks:
+            await fire(hooks, attempt)
         _events.let_go(attempt.error)
         await _aio.sleep(attempt._next_wait)
     except BaseException:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # A result may be None, so that "no result" needs a value of its own.
 NOTHING: Any = object()
 
+# How far the `with` of a loop's attempt has got.
+NEW, ENTERED, LEFT = 0, 1, 2
+
 
 class Attempt:
     """
@@ -35,6 +38,7 @@ class Attempt:
         "_next_wait",
         "_number",
         "_result",
+        "_stage",
         "_succeeded",
         "_waited",
     )
@@ -48,6 +52,7 @@ class Attempt:
         self._next_wait: Any = None  # float | None; Any here, for drivers know when it is set
         self._result = NOTHING
         self._succeeded = False
+        self._stage = NEW
 
     @property
     def number(self) -> int:

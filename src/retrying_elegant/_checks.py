@@ -65,20 +65,20 @@ def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
     return float(value)
 
 
-def attempts(value: Any) -> int | None:
+def attempts(value: Any, name: str = "attempts") -> int | None:
     """Give *value* if it can limit the attempts: an int of 1 or more, or None."""
     if value is None:
         return None
     if isinstance(value, type) and issubclass(value, BaseException):
-        name = value.__qualname__
-        raise TypeError(f"attempts={name}: expected an int; did you mean on={name}?")
+        error = value.__qualname__
+        raise TypeError(f"{name}={error}: expected an int; did you mean on={error}?")
     rule = "an int of 1 or more, or None for no limit"
     if isinstance(value, bool) or not isinstance(value, int):
         if callable(value):
             rule += "; did you mean `@retry`?"
-        refuse(TypeError, "attempts", value, rule)
+        refuse(TypeError, name, value, rule)
     if value < 1:
-        refuse(ValueError, "attempts", value, rule)
+        refuse(ValueError, name, value, rule)
     return value
 
 

@@ -33,5 +33,5 @@ def is_virtual() -> bool:
 
 def sleep(seconds: float) -> None:
     """Sleep; not at all for 0 seconds, for even ``sleep(0)`` gives the processor away."""
-    if seconds > 0 or is_virtual():
+    if seconds > 0 or time is not _real_time:
         time.sleep(seconds if seconds < _LONGEST else _LONGEST)

@@ -9,6 +9,8 @@ questions and act on the answers.  Times are float seconds.
 
 from __future__ import annotations
 
+from math import inf
+
 from . import _checks
 from ._attempt import NOTHING, Attempt
 from ._errors import RetryError, TryAgain, brief, given_up
@@ -42,9 +44,25 @@ class Call:
             ``file.py:line`` only when somebody asks.
         start: When the time of the policy's ``timeout`` began.
         slept: Seconds that have already been slept since *start*.
+
+    Attributes:
+        reason: Why the call gave up; None while it has not.
+        raises: Whether the final error leaves the loop that makes the attempts.
+        history: Number, seconds since the start and error of each failed attempt; only
+            the last ten need to be there. Put into words when somebody asks.
     """
 
-    __slots__ = ("_label", "args", "history", "kwargs", "policy", "reason", "slept", "start")
+    __slots__ = (
+        "_label",
+        "args",
+        "history",
+        "kwargs",
+        "policy",
+        "raises",
+        "reason",
+        "slept",
+        "start",
+    )
 
     def __init__(
         self,
@@ -61,6 +79,7 @@ class Call:
         self.args = args
         self.kwargs = kwargs
         self.slept = slept
+        self.raises = True
         self.reason: Reason | None = None
         self.history: list[tuple[int, float, Exception | None]] = []
 
@@ -111,35 +130,37 @@ class Call:
         """
         elapsed = self.elapsed(now)
         attempt._error = error
-        self._remember(attempt, elapsed)
+        self.history.append((attempt._number, elapsed, error))
         if not self._is_retryable(attempt, error, timed_out):
             return self._stop(attempt, "not retryable")
         return self._goes_on(attempt, elapsed)
 
-    def after_result(self, attempt: Attempt, value: Any, now: float) -> bool:
+    def accepts(self, attempt: Attempt, value: Any) -> bool:
         """
-        Decide what follows when *attempt* has ended with *value*, or with ``NOTHING``.
-
-        Returns:
-            False, with ``attempt.succeeded``: it is accepted.
-            True or False, without: as for ``after_failure``.
+        Tell whether *attempt*, which ended with *value* or with ``NOTHING``, is a success.
 
         Raises:
-            Whatever ``until`` or a wait callable of the user raises, likewise.
+            Whatever ``until`` raises; TypeError when it returns what it may not.
         """
         attempt._result = value
         until = self.policy.until
         if until is None or value is NOTHING or _checks.answer("until", until(value)):
             attempt._succeeded = True
-            return False
+            return True
+        return False
+
+    def after_refusal(self, attempt: Attempt, now: float) -> bool:
+        """Decide, like ``after_failure``, what follows when a result has not been accepted."""
         elapsed = self.elapsed(now)
-        self._remember(attempt, elapsed)
+        self.history.append((attempt._number, elapsed, None))
         return self._goes_on(attempt, elapsed)
 
     def after_wait(self, attempt: A, now: float) -> A | None:
         """Give the attempt that follows, or None: the wait took longer than the timeout allows."""
         wait: float = attempt._next_wait
         self.slept += wait
+        if len(self.history) > _HISTORY:
+            del self.history[0]
         timeout = self.policy.timeout
         if timeout is not None and self.elapsed(now) >= timeout:
             self._stop(attempt, "timeout")
@@ -155,13 +176,8 @@ class Call:
         """Put the last failed attempts into words."""
         return tuple(
             f"attempt {number} at {elapsed:.2f} s: {describe(error)}"
-            for number, elapsed, error in self.history
+            for number, elapsed, error in self.history[-_HISTORY:]
         )
-
-    def _remember(self, attempt: Attempt, elapsed: float) -> None:
-        self.history.append((attempt._number, elapsed, attempt._error))
-        if len(self.history) > _HISTORY:
-            del self.history[0]
 
     def _is_retryable(self, attempt: Attempt, error: Exception, timed_out: bool) -> bool:
         # A TryAgain that some policy has given up on is an ordinary error to the next.
@@ -207,7 +223,10 @@ class Call:
     def _wait(self, attempt: Attempt) -> float:
         rule = self.policy.wait
         if callable(rule):
-            wait = _checks.seconds("wait(...)", rule(attempt))
+            wait = rule(attempt)
+            # What the backoffs return is a float already, and within bounds.
+            if type(wait) is not float or not 0 <= wait < inf:
+                wait = _checks.seconds("wait(...)", wait)
         elif isinstance(rule, tuple):
             wait = rule[min(attempt._number, len(rule)) - 1]
         else:

@@ -27,7 +27,7 @@ _logger: Logger | None = None
 
 def retrying(attempt: Attempt) -> tuple[Hook, ...]:
     """Tell that another attempt will follow the failed one; give the hooks that want to know."""
-    logger = _log()
+    logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
         logger.warning(
             "retrying %s in %.2f s after attempt %d: %s",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 import warnings
 
-from . import _aio, _async_driver, _checks, _sync_driver
-from ._attempt import Attempt
+from . import _aio, _async_driver, _checks, _clock, _sync_driver
+from ._attempt import ENTERED, LEFT, NEW, Attempt
 from ._decision import Call
 
 TYPE_CHECKING = False
@@ -20,33 +20,15 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any, NoReturn, Self
 
-    from ._decision import Place
     from ._policy import Policy
-
-_NEW, _ENTERED, _LEFT = 0, 1, 2
-
-
-class LoopCall(Call):
-    """A call whose attempts are the passes of a loop."""
-
-    __slots__ = ("raises",)
-
-    def __init__(self, policy: Policy, label: str | Place, start: float, *, raises: bool) -> None:
-        super().__init__(policy, label, start)
-        self.raises = raises
 
 
 class LoopAttempt(Attempt):
-    """What the attempts of sync and async loops share."""
+    """What the attempts of sync and async loops share: each is entered once, then left."""
 
-    __slots__ = ("_stage",)
+    __slots__ = ()
 
-    _call: LoopCall
     _written = "with attempt:"
-
-    def __init__(self, call: LoopCall, number: int, waited: float) -> None:
-        super().__init__(call, number, waited)
-        self._stage = _NEW
 
     @property
     def result(self) -> Any:
@@ -57,18 +39,16 @@ class LoopAttempt(Attempt):
     def result(self, value: Any) -> None:
         self._result = value
 
-    def _enter(self) -> None:
-        if self._stage != _NEW:
-            raise RuntimeError(
-                f"attempt {self._number} of {self.name} has been entered before: "
-                f"write `{self._written}` once in each pass of the loop"
-            )
-        self._stage = _ENTERED
+    def _entered_before(self) -> RuntimeError:
+        return RuntimeError(
+            f"attempt {self._number} of {self.name} has been entered before: "
+            f"write `{self._written}` once in each pass of the loop"
+        )
 
     def _goes_on(self) -> bool:
         """Tell at the end of a pass whether another follows."""
-        if self._stage != _LEFT:
-            state = "left" if self._stage == _ENTERED else "entered"
+        if self._stage != LEFT:
+            state = "left" if self._stage == ENTERED else "entered"
             raise RuntimeError(
                 f"attempt {self._number} of {self.name} was never {state}: "
                 f"write `{self._written}` around the code to retry, in each pass of the loop"
@@ -105,8 +85,12 @@ class SyncAttempt(LoopAttempt):
     __slots__ = ()
 
     def __enter__(self) -> Self:
-        self._enter()
-        _sync_driver.fire(self._call.policy.before_attempt, self)
+        if self._stage != NEW:
+            raise self._entered_before()
+        self._stage = ENTERED
+        hooks = self._call.policy.before_attempt
+        if hooks:
+            _sync_driver.fire(hooks, self)
         return self
 
     def __exit__(
@@ -115,7 +99,7 @@ class SyncAttempt(LoopAttempt):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        self._stage = _LEFT
+        self._stage = LEFT
         if error is not None and not isinstance(error, Exception):
             return False
         try:
@@ -135,10 +119,13 @@ class AsyncAttempt(LoopAttempt):
     _written = "async with attempt:"
 
     async def __aenter__(self) -> Self:
-        self._enter()
-        policy = self._call.policy
-        await _async_driver.fire(policy.before_attempt, self)
+        if self._stage != NEW:
+            raise self._entered_before()
+        self._stage = ENTERED
         self._scope = None
+        policy = self._call.policy
+        if policy.before_attempt:
+            await _async_driver.fire(policy.before_attempt, self)
         if policy.attempt_timeout is not None:
             self._scope = _aio.timeout(self.timeout)
             await self._scope.__aenter__()
@@ -150,13 +137,13 @@ class AsyncAttempt(LoopAttempt):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        self._stage = _LEFT
+        self._stage = LEFT
         scope, failure = self._scope, error
         try:
             if scope is not None:
                 try:
                     await scope.__aexit__(kind, error, trace)
-                except BaseException as changed:  # noqa: BLE001 - the timeout's own TimeoutError
+                except Exception as changed:  # noqa: BLE001 - the timeout's own TimeoutError
                     # Without the entry of this frame, which it gets again where it leaves.
                     trace = changed.__traceback__
                     failure = changed.with_traceback(trace and trace.tb_next)
@@ -173,8 +160,12 @@ class AsyncAttempt(LoopAttempt):
             del failure  # the final error's traceback holds this frame
 
 
-def passes(call: LoopCall) -> Iterator[SyncAttempt]:
-    """Give the attempts of *call* to a ``for`` loop, sleeping between them."""
+def passes(policy: Policy, raises: bool) -> Iterator[SyncAttempt]:
+    """Give the passes of a ``for`` loop, and sleep between them."""
+    # Runs when the loop asks for its first pass, and then in the frame that the loop stands in.
+    if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
+        policy.refuse_async(form="a sync loop", attempt_timeout=False)
+    call = _begin(policy, raises, sys._getframe(1))
     attempt = SyncAttempt(call, 1, 0.0)
     while True:
         yield attempt
@@ -189,13 +180,13 @@ def passes(call: LoopCall) -> Iterator[SyncAttempt]:
 
 
 class AsyncPasses:
-    """Give the attempts of *call* to an ``async for`` loop, sleeping between them."""
+    """Give the passes of an ``async for`` loop, and sleep between them."""
 
     # Not an async generator: the event loop's bookkeeping for one costs thirty times as much.
     __slots__ = ("_attempt", "_call")
 
-    def __init__(self, call: LoopCall) -> None:
-        self._call = call
+    def __init__(self, policy: Policy, raises: bool, frame: FrameType) -> None:
+        self._call = _begin(policy, raises, frame)
         self._attempt: AsyncAttempt | None = None
 
     def __aiter__(self) -> Self:
@@ -214,6 +205,13 @@ class AsyncPasses:
             raise StopAsyncIteration
         self._attempt = attempt
         return attempt
+
+
+def _begin(policy: Policy, raises: bool, frame: FrameType) -> Call:
+    label = policy.name or (frame.f_code, frame.f_lasti)
+    call = Call(policy, label, _clock.time.monotonic())
+    call.raises = raises
+    return call
 
 
 def _warn_in_async_code(frame: FrameType) -> None:

@@ -54,6 +54,21 @@ _HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
 _NO_HOOKS = (None, None, None, None)
 
 _EXPONENTIAL = backoff.exponential()
+_DEFAULTS: dict[str, Any] = {
+    "attempts": 5,
+    "on": Exception,
+    "unless": None,
+    "until": None,
+    "wait": _EXPONENTIAL,
+    "timeout": None,
+    "attempt_timeout": None,
+    "budget": None,
+    "before_attempt": (),
+    "on_retry": (),
+    "on_success": (),
+    "on_give_up": (),
+    "name": None,
+}
 
 # What `retry()` and `retrying()` were given when nothing was: None means "no limit".
 UNSET: Any = object()
@@ -103,21 +118,19 @@ class Policy(Value):
     True
     """
 
-    # The defaults.  An instance's __dict__ holds what differs from them and nothing else:
-    # that makes a policy cheap to build in place, and its equality and repr one-liners.
-    attempts: int | None = 5
-    on: ErrorFilter = Exception
-    unless: ErrorFilter | None = None
-    until: Callable[[Any], object] | None = None
-    wait: float | tuple[float, ...] | Callable[[Attempt], Seconds] = _EXPONENTIAL
-    timeout: float | None = None
-    attempt_timeout: float | None = None
-    budget: RetryBudget | None = None
-    before_attempt: tuple[Hook, ...] = ()
-    on_retry: tuple[Hook, ...] = ()
-    on_success: tuple[Hook, ...] = ()
-    on_give_up: tuple[Hook, ...] = ()
-    name: str | None = None
+    attempts: int | None
+    on: ErrorFilter
+    unless: ErrorFilter | None
+    until: Callable[[Any], object] | None
+    wait: float | tuple[float, ...] | Callable[[Attempt], Seconds]
+    timeout: float | None
+    attempt_timeout: float | None
+    budget: RetryBudget | None
+    before_attempt: tuple[Hook, ...]
+    on_retry: tuple[Hook, ...]
+    on_success: tuple[Hook, ...]
+    on_give_up: tuple[Hook, ...]
+    name: str | None
 
     def __init__(
         self,
@@ -136,19 +149,21 @@ class Policy(Value):
         on_give_up: Hooks = None,
         name: str | None = None,
     ) -> None:
+        # All fields stand in __dict__, where they are read fastest; only those that were passed
+        # are checked, for a policy may be built in place, at the head of a loop.
         fields = self.__dict__
+        fields.update(_DEFAULTS)
         if type(attempts) is not int or attempts < 1:
             attempts = _checks.attempts(attempts)
-        if attempts != 5:
-            fields["attempts"] = attempts
+        fields["attempts"] = attempts
         if on is not Exception:
             fields["on"] = _checks.error_filter("on", on)
         if unless is not None:
             fields["unless"] = _checks.error_filter("unless", unless)
         if until is not None:
             fields["until"] = _checks.plain_function("until", until, "a predicate on the result")
-        if wait is not _EXPONENTIAL and (checked := _checks.wait(wait)) != _EXPONENTIAL:
-            fields["wait"] = checked
+        if wait is not _EXPONENTIAL:
+            fields["wait"] = _checks.wait(wait)
         if timeout is not None:
             fields["timeout"] = _checks.seconds("timeout", timeout, positive=True, optional=True)
         if attempt_timeout is not None:
@@ -162,8 +177,7 @@ class Policy(Value):
         hooks = (before_attempt, on_retry, on_success, on_give_up)
         if hooks != _NO_HOOKS:
             for field, value in zip(_HOOKS, hooks, strict=True):
-                if checked := _checks.hooks(field, value):
-                    fields[field] = checked
+                fields[field] = _checks.hooks(field, value)
         if name is not None:
             if not isinstance(name, str):
                 _checks.refuse(TypeError, "name", name, "a str, or None")
@@ -205,10 +219,11 @@ class Policy(Value):
             _checks.refuse(TypeError, "attempt_timeout", self.attempt_timeout, rule)
 
     def __repr__(self) -> str:
-        fields = {name: show(value) for name, value in self.__dict__.items()}
-        attempts = fields.pop("attempts", None)
-        parts = [] if attempts is None else [attempts]
-        parts += [f"{name}={text}" for name, text in fields.items()]
+        parts = [
+            show(value) if name == "attempts" else f"{name}={show(value)}"
+            for name, value in self.__dict__.items()
+            if value != _DEFAULTS[name]
+        ]
         return f"Policy({', '.join(parts)})"
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock
 
-from . import _clock
 from ._block import AsyncBlock, Block
-from ._loop import AsyncPasses, LoopCall, passes
+from ._loop import AsyncPasses, passes
 from ._policy import UNSET, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from types import FrameType, TracebackType
+    from types import TracebackType
     from typing import Any, NoReturn, Unpack
 
     from ._block import AnyBlock
@@ -88,17 +87,10 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
         return self._policy
 
     def __iter__(self) -> Iterator[SyncAttempt]:
-        policy = self._policy
-        if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
-            policy.refuse_async(form="a sync loop", attempt_timeout=False)
-        return passes(self._call(sys._getframe(1)))
+        return passes(self._policy, self._raises)
 
     def __aiter__(self) -> AsyncIterator[AsyncAttempt]:
-        return AsyncPasses(self._call(sys._getframe(1)))
-
-    def _call(self, frame: FrameType) -> LoopCall:
-        label = self._policy.name or (frame.f_code, frame.f_lasti)
-        return LoopCall(self._policy, label, _clock.time.monotonic(), raises=self._raises)
+        return AsyncPasses(self._policy, self._raises, sys._getframe(1))
 
     def __enter__(self) -> Block:
         self._policy.refuse_async(form="a sync block")

@@ -65,7 +65,8 @@ def run(
     call = attempt._call
     try:
         while call.reason is None:
-            fire(call.policy.before_attempt, attempt)
+            if call.policy.before_attempt:
+                fire(call.policy.before_attempt, attempt)
             try:
                 value = fn(*call.args, **call.kwargs)
             except Exception as error:
@@ -91,19 +92,23 @@ def run(
 def settle(attempt: Attempt, error: Exception | None = None, value: Any = NOTHING) -> bool:
     """Tell whether another attempt follows *attempt*; if none does, tell whom it concerns."""
     call = attempt._call
-    now = _clock.time.monotonic()
     try:
         if error is not None:
-            goes_on = call.after_failure(attempt, error, now)
+            goes_on = call.after_failure(attempt, error, _clock.time.monotonic())
+        elif call.accepts(attempt, value):
+            goes_on = False
         else:
-            goes_on = call.after_result(attempt, value, now)
+            goes_on = call.after_refusal(attempt, _clock.time.monotonic())
     except Exception:
         # A predicate or a wait that is broken ends the call too, without a reason.
         fire(call.policy.on_give_up, attempt)
         raise
-    if not goes_on:
-        fire(_events.ended(attempt), attempt)
-    return goes_on
+    if goes_on:
+        return True
+    hooks = _events.ended(attempt)
+    if hooks:
+        fire(hooks, attempt)
+    return False
 
 
 def pause(attempt: A) -> A:
@@ -115,7 +120,9 @@ def pause(attempt: A) -> A:
     """
     call = attempt._call
     try:
-        fire(_events.retrying(attempt), attempt)
+        hooks = _events.retrying(attempt)
+        if hooks:
+            fire(hooks, attempt)
         _events.let_go(attempt.error)
         _clock.sleep(attempt._next_wait)
     except BaseException:

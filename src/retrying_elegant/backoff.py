@@ -56,7 +56,8 @@ class Backoff(Value):
     def __call__(self, attempt: Attempt) -> float:
         """Draw the wait after the failed *attempt*, in seconds."""
         high = self._capped(attempt.number)
-        return high * (1 - self.jitter * random.random()) if self.jitter else high  # noqa: S311
+        jitter = self.jitter
+        return high * (1 - jitter * random.random()) if jitter else high  # noqa: S311
 
     def _capped(self, n: int) -> float:
         try:
