@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import testing, web
+    from . import instrumentation, testing, web
 
 __version__ = "0.1.0"
 
@@ -40,6 +40,7 @@ __all__ = [
     "TryAgain",
     "backoff",
     "given_up",
+    "instrumentation",
     "retry",
     "retrying",
     "testing",
@@ -55,7 +56,7 @@ del _public
 
 def __getattr__(name: str) -> ModuleType:
     """Import the modules that not every program needs when they are asked for."""
-    if name in {"testing", "web"}:
+    if name in {"instrumentation", "testing", "web"}:
         from importlib import import_module
 
         return import_module(f"{__name__}.{name}")

@@ -29,6 +29,15 @@ class Attempt:
     One attempt of a call: read it in hooks, in wait callables, and after a loop.
 
     Attributes are read-only; in a loop with ``until``, the body sets ``result``.
+
+    >>> from retrying_elegant import retrying
+    >>> for attempt in retrying(3, raises=False, wait=0, name="lookup"):
+    ...     with attempt:
+    ...         {}["missing"]
+    >>> attempt
+    <attempt 3 of lookup: KeyError: 'missing'>
+    >>> attempt.number, attempt.succeeded
+    (3, False)
     """
 
     __slots__ = (

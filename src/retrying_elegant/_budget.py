@@ -33,7 +33,7 @@ class RetryBudget:
         capacity: The most tokens it holds: retries that are possible with no
             success between them. At least 1.
         refill: What a success adds: 0.1 allows one retry for ten successes.
-            Between 0 and *capacity*; rounded to thousandths.
+            0, or between 0.001 and *capacity*; rounded to thousandths.
 
     Raises:
         ValueError: *capacity* or *refill* is out of range.
@@ -51,9 +51,10 @@ class RetryBudget:
     def __init__(self, capacity: float = 100, refill: float = 0.1) -> None:
         most = 1e12  # far past any use, and exact in thousandths
         capacity = _checks.number("capacity", capacity, 1, most, "a finite number of 1 or more")
-        rule = "a number between 0 and capacity"
+        rule = "0, or a number from 0.001 to capacity"
+        least = 1 / _TOKEN if refill else 0  # what would be rounded to nothing is refused
         self._capacity = round(capacity * _TOKEN)
-        self._refill = round(_checks.number("refill", refill, 0, capacity, rule) * _TOKEN)
+        self._refill = round(_checks.number("refill", refill, least, capacity, rule) * _TOKEN)
         # Counted down from full, so that "is it full?" is the truth value of one number.
         self._missing = 0
         self._lock = allocate_lock()

@@ -24,7 +24,7 @@ _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 def refuse(kind: type[Exception], name: str, value: object, rule: str) -> NoReturn:
     """Raise *kind* with the one form that all messages have: ``name=value: expected rule``."""
-    raise kind(f"{name}={show(value)}: expected {rule}")
+    raise kind(f"{name}={show(value)[:200]}: expected {rule}")
 
 
 def seconds(name: str, value: Any, *, positive: bool = False, optional: bool = False) -> float:

@@ -85,6 +85,10 @@ class GiveUp(Value):
         elapsed: Seconds from the start to the decision to give up.
         reason: ``"attempts"``, ``"timeout"``, ``"budget"`` or ``"not retryable"``.
         history: One line for each of the last ten failed attempts, the oldest first.
+
+    >>> print(GiveUp("fetch", 2, 1.5, "attempts", ("attempt 1 at 0.00 s: OSError",)))
+    retrying_elegant: gave up on fetch after 2 attempts in 1.50 s (no attempts left)
+      attempt 1 at 0.00 s: OSError
     """
 
     name: str

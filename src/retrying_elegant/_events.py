@@ -1,13 +1,15 @@
 """Events: who is told what a call does.
 
-Owns the log, the note and record on an error that is given up on, and how a
-failing hook is treated.  Leaves running the hooks to the drivers, which differ
-in whether they can await them.  Nothing here changes what a call does.
+Owns the log, the note and record on an error that is given up on, telling the
+observers of the whole process, and how a failing hook is treated.  Leaves
+running the hooks to the drivers, which differ in whether they can await them.
+Nothing here changes what a call does.
 """
 
 from __future__ import annotations
 
 import sys
+from _thread import _local
 
 from ._checks import name_of
 from ._decision import describe
@@ -15,11 +17,21 @@ from ._errors import GiveUp, headline, sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from logging import Logger
     from typing import Any
 
     from ._attempt import Attempt
     from ._policy import Hook
+
+    Observer = Callable[[Attempt], object]
+
+# Who observes the whole process: `instrumentation` sets them. A tuple is replaced as a whole,
+# so that reading it needs no lock.
+retry_observers: tuple[Observer, ...] = ()
+give_up_observers: tuple[Observer, ...] = ()
+recovery_observers: tuple[Observer, ...] = ()
+_here = _local()
 
 _WARNING = 30  # logging.WARNING
 _logger: Logger | None = None
@@ -36,6 +48,8 @@ def retrying(attempt: Attempt) -> tuple[Hook, ...]:
             attempt.number,
             describe(attempt.error),
         )
+    if retry_observers:
+        _tell(retry_observers, attempt)
     return attempt._call.policy.on_retry
 
 
@@ -46,6 +60,8 @@ def ended(attempt: Attempt) -> tuple[Hook, ...]:
     if attempt._succeeded:
         if policy.budget is not None:
             policy.budget.earn()
+        if recovery_observers and attempt._number > 1:
+            _tell(recovery_observers, attempt)
         return policy.on_success
     number, elapsed, error = attempt.number, attempt.elapsed, attempt._error
     reason: Any = call.reason  # not None: the call has ended
@@ -57,7 +73,25 @@ def ended(attempt: Attempt) -> tuple[Hook, ...]:
     if logger.isEnabledFor(_WARNING):
         headline_ = headline(call.name, number, elapsed, reason)
         logger.warning("%s: %s", headline_, describe(error))
+    if give_up_observers:
+        _tell(give_up_observers, attempt)
     return policy.on_give_up
+
+
+def _tell(observers: tuple[Observer, ...], attempt: Attempt) -> None:
+    """Tell *observers*; one that raises is logged and changes nothing."""
+    # What an observer itself retries is told to nobody: telling it could go on without end.
+    if getattr(_here, "telling", False):
+        return
+    _here.telling = True
+    try:
+        for observer in observers:
+            try:
+                observer(attempt)
+            except Exception:  # noqa: BLE001 - whatever it raises
+                hook_failed(observer, attempt)
+    finally:
+        _here.telling = False
 
 
 def hook_failed(hook: object, attempt: Attempt) -> None:

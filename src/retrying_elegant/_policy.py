@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ._attempt import Attempt
     from ._errors import TryAgain
+    from ._preview import Preview
 
     Seconds = float | timedelta
     ErrorFilter = (
@@ -197,6 +198,28 @@ class Policy(Value):
         return type(self)(**fields)
 
     __replace__ = replace
+
+    def preview(self, n: int | None = None) -> Preview:
+        """
+        Give a table of the first *n* attempts: what is waited before each, when it can start.
+
+        Without *n* it shows all attempts of the policy, or 10 where they have no limit.
+
+        Raises:
+            TypeError, ValueError: *n* is no int of 1 or more, or None.
+
+        >>> print(Policy(3, wait=backoff.exponential(1, jitter=0.5), timeout=2).preview())
+        Policy(3, wait=exponential(initial=1.0, factor=2.0, cap=30.0, jitter=0.5), timeout=2.0)
+        attempt       wait before it, s       starts after, s
+                     low     mean     high      low     high
+              1    0.000    0.000    0.000    0.000    0.000
+              2    0.500    0.750    1.000    0.500    1.000
+             3?    1.000    1.500    2.000    1.500    2.000
+        ?: may not start, for the timeout of 2 s may have passed
+        """
+        from ._preview import preview
+
+        return preview(self, n)
 
     def refuse_async(self, *, form: str, attempt_timeout: bool = True) -> None:
         """

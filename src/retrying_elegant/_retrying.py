@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from ._policy import AllFields, Policy
 
 
+# Held while any block is opened: a lock in each object would be paid for by every loop.
+_opening = allocate_lock()
+
+
 class retrying:  # noqa: N801 - it is read as a word of the statement it stands in
     """
     Retry a block of code in place, or several calls under one deadline.
@@ -66,7 +70,7 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
     (False, 3, NameError("name 'risky' is not defined"))
     """
 
-    __slots__ = ("_block", "_lock", "_policy", "_raises")
+    __slots__ = ("_block", "_policy", "_raises")
 
     def __init__(
         self,
@@ -79,7 +83,6 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
         self._policy = resolve(policy, fields)
         self._raises = raises
         self._block: AnyBlock | None = None
-        self._lock = allocate_lock()
 
     @property
     def policy(self) -> Policy:
@@ -120,16 +123,16 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
         return self._close(error)
 
     def _open(self, block: AnyBlock, statement: str) -> None:
-        if not self._lock.acquire(blocking=False):
-            raise RuntimeError(
-                f"this retrying object is in use as a block: write `{statement} retrying(...)` "
-                "with an object of its own for each"
-            )
-        self._block = block
+        with _opening:
+            if self._block is not None:
+                raise RuntimeError(
+                    f"this retrying object is in use as a block: write `{statement} retrying(...)` "
+                    "with an object of its own for each"
+                )
+            self._block = block
 
     def _close(self, error: BaseException | None) -> bool:
         block, self._block = self._block, None
-        self._lock.release()
         return block is not None and block.close(error)
 
     def __call__(self, fn: Callable[..., Any], /) -> NoReturn:

@@ -60,6 +60,8 @@ class Backoff(Value):
         return high * (1 - jitter * random.random()) if jitter else high  # noqa: S311
 
     def _capped(self, n: int) -> float:
+        if n < 1:
+            _checks.refuse(ValueError, "n", n, "the number of a retry, 1 or more")
         try:
             wait = self.rule(n)
         except OverflowError:

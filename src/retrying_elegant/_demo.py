@@ -1,0 +1,432 @@
+"""Demo: one policy rides out a server that really fails, in every form.
+
+Owns the flaky HTTP server on the loopback, the two small clients that talk to it,
+the code that is shown and run, and how the timeline looks.  Leaves every retry
+to the library: what is printed comes from its hooks.  Times are float seconds.
+"""
+
+# A loop makes at least one pass, which pyright cannot know:
+# pyright: reportPossiblyUnboundVariable=false
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import inspect
+import io
+import os
+import socket
+import struct
+import textwrap
+import threading
+import time
+import traceback
+import urllib.request
+from collections import deque
+from urllib.error import HTTPError
+
+from . import Attempt, Policy, backoff, given_up, retry, retrying, web
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self, TextIO
+
+    Tell = Callable[[Attempt], None]
+    Say = Callable[[str], None]
+
+# What the server does when it is asked, in the words in which the demo tells of it.
+RESET = "a reset"
+BUSY = "503 with Retry-After: 1"
+DOWN = "503"
+HANG = "a hang"
+CUT = "half a body"
+BROKEN = "500"
+MISSING = "404"
+FINE = "the answer"
+
+# One outcome for each request; the last repeats.
+SCRIPT = {
+    "/orders": (RESET, BUSY, HANG, CUT, FINE),
+    "/prices": (DOWN, CUT, FINE),
+    "/weather": (BROKEN,),
+    "/user": (DOWN, FINE),
+    "/cart": (RESET, HANG, FINE),
+    "/a": (HANG, FINE),
+    "/b": (RESET, DOWN, CUT, FINE),
+    "/c": (BUSY, FINE),
+    "/broken": (BROKEN,),
+    "/not-there": (MISSING,),
+}
+ANSWERS = {
+    "/orders": "7 orders, 3 of them new",
+    "/prices": "bread 4.10, milk 1.35",
+    "/user": "Ada",
+    "/cart": "2 books, 1 lamp",
+}
+HEADS = {
+    BUSY: "503 Service Unavailable\r\nRetry-After: 1",
+    DOWN: "503 Service Unavailable",
+    BROKEN: "500 Internal Server Error",
+    MISSING: "404 Not Found",
+}
+PATIENCE = 0.5  # the clients' timeout
+LONGER = 10.0  # how long the server hangs; it ends sooner when the demo does
+
+
+# The code that is shown is the code that runs: the body of these functions, to the letter.
+
+
+def one_policy(tell: Tell) -> Policy:
+    net = Policy(8, on=web.transient, wait=backoff.exponential(0.1, jitter=0.5), timeout=10)
+    net = net.replace(on_retry=tell, on_success=tell, on_give_up=tell)  # prints the rows below
+    return net
+
+
+def by_decorator(net: Policy, get: Callable[[str], str]) -> None:
+    @retry(net)
+    def fetch(path: str) -> str:
+        return get(path)
+
+    fetch("/orders")
+
+
+def by_loop(net: Policy, get: Callable[[str], str], say: Say) -> None:
+    for path in ("/prices", "/weather"):
+        for attempt in retrying(net, attempts=3, raises=False, name=path):
+            with attempt:
+                page = get(path)
+        if attempt.succeeded:
+            say(f"{path}: {page}")
+        else:
+            say(f"{path}: none today, after {attempt.number} attempts")
+
+
+def by_block(net: Policy, get: Callable[[str], str], say: Say) -> None:
+    with retrying(net, timeout=5) as call:
+        user = call(get, "/user")
+        cart = call(get, "/cart")
+        say(f"{user} has {cart}")
+
+
+async def by_async_loop(net: Policy, get: Callable[[str], Any], say: Say) -> None:
+    pages = {}
+
+    async def download(path: str) -> None:
+        async for attempt in retrying(net, attempt_timeout=0.5, name=path):
+            async with attempt:
+                pages[path] = await get(path)
+
+    await asyncio.gather(download("/a"), download("/b"), download("/c"))
+    say(f"here are {', '.join(pages)}")
+
+
+def giving_up(net: Policy, get: Callable[[str], str], show: Callable[[Exception], None]) -> None:
+    patient = retry(net, attempts=3)(get)  # as a decorator does, on a function that exists
+    for path in ("/broken", "/not-there"):
+        try:
+            patient(path)
+        except HTTPError as error:  # the client's own exception, not a wrapper
+            show(error)
+
+
+def demo(stream: TextIO) -> int:
+    """
+    Run the demonstration, in some seven seconds, and print it to *stream*.
+
+    Returns:
+        The exit status, 0.
+    """
+    started = time.monotonic()
+    screen = Screen(stream)
+    timeline = Timeline(screen)
+    net = one_policy(timeline.tell)
+    say = timeline.say
+
+    with FlakyServer() as server:
+        client = Client(*server.address)
+        screen.write("retrying_elegant", "bold", end=" ")
+        screen.write(f"against a server on {client.base} that really fails:")
+        screen.write(
+            "resets, 503s, hangs and half answers go over the wire, as told for each path."
+        )
+        screen.write(
+            f"get(path) is urllib with a timeout of {PATIENCE:g} s. One policy serves all:\n"
+        )
+        screen.code(one_policy)
+
+        timeline.section("1  Decorator: a function", by_decorator, "/orders")
+        by_decorator(net, client.get)
+
+        timeline.section(
+            "2  Loop: a piece of code, and the outcome asked afterwards",
+            by_loop,
+            "/prices",
+            "/weather",
+        )
+        by_loop(net, client.get, say)
+
+        timeline.section("3  Block: several calls under one deadline", by_block, "/user", "/cart")
+        by_block(net, client.get, say)
+
+        timeline.section(
+            "4  Async loop: three at once, a hang is cancelled", by_async_loop, "/a", "/b", "/c"
+        )
+        asyncio.run(by_async_loop(net, client.get_async, say))
+
+        timeline.section(
+            "5  Giving up: the original exception, with a note", giving_up, "/broken", "/not-there"
+        )
+        giving_up(net, client.get, timeline.show)
+
+    screen.write(
+        f"\n{server.requests} requests, {timeline.retries} retries, {timeline.successes} calls "
+        f"that succeeded, in {time.monotonic() - started:.1f} s.",
+        "bold",
+    )
+    screen.write("Next:  retrying-elegant preview --timeout 60      a policy's waits, drawn")
+    screen.write("       retrying-elegant run -- COMMAND            retries any command")
+    return 0
+
+
+COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
+MARKS = {"ok": "\u2714", "failed": "\u2718", "bar": "\u2592", "edge": "\u2502"}
+ASCII_MARKS = {"ok": "+", "failed": "x", "bar": "#", "edge": "|"}
+
+
+class Screen:
+    """
+    Where the demo writes: coloured on a terminal, ASCII where there is nothing else.
+
+    Args:
+        stream: A text stream. Colours are used on a terminal, unless ``NO_COLOR`` is
+            set or ``TERM`` is ``dumb``.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._coloured = (
+            stream.isatty()
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb"
+            and (os.name != "nt" or "WT_SESSION" in os.environ)
+        )
+        try:
+            "".join(MARKS.values()).encode(self._encoding)
+            self.marks = MARKS
+        except UnicodeEncodeError:
+            self.marks = ASCII_MARKS
+
+    def paint(self, text: str, colour: str) -> str:
+        """Give *text* in *colour*, where there are colours."""
+        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self._coloured else text
+
+    def write(self, text: str = "", colour: str | None = None, *, end: str = "\n") -> None:
+        """Write *text* at once; what the encoding lacks becomes a question mark."""
+        safe = text.encode(self._encoding, "replace").decode(self._encoding)
+        self._stream.write((self.paint(safe, colour) if colour else safe) + end)
+        self._stream.flush()
+
+    def code(self, function: Callable[..., object]) -> None:
+        """Write the body of *function*, as it stands in this file."""
+        edge = self.paint(self.marks["edge"], "dim")
+        for line in body_of(function):
+            self.write(f"  {edge} {self.paint(line, 'cyan')}".rstrip())
+
+
+def body_of(function: Callable[..., object]) -> list[str]:
+    """Give the lines of the body of *function*, but for a ``return`` at its very end."""
+    try:
+        source = inspect.getsource(function)
+    except OSError:
+        return ["(its source is not at hand)"]
+    lines = textwrap.dedent(source.partition(":\n")[2]).rstrip().splitlines()
+    return lines[:-1] if lines[-1].startswith("return ") else lines
+
+
+class Timeline:
+    """
+    The rows that the hooks print, one for each attempt.
+
+    Attributes:
+        retries: How many retries it has seen.
+        successes: How many calls that succeeded.
+    """
+
+    _WIDTH = 48  # of the middle column
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._labelled = False
+        self.retries = 0
+        self.successes = 0
+
+    def section(self, title: str, function: Callable[..., object], *paths: str) -> None:
+        """Open a section: its title, the code that runs, and what the server will do."""
+        screen = self._screen
+        self._labelled = len(paths) > 1
+        screen.write(f"\n{title}", "bold")
+        screen.code(function)
+        screen.write()
+        for path in paths:
+            screen.write(f"   {path}: {in_words(SCRIPT[path])}", "dim")
+        screen.write(f"   {'after':>6}  #    {'what happened':<{self._WIDTH}}  then waits", "dim")
+
+    def tell(self, attempt: Attempt) -> None:
+        """Print the row of *attempt*: a hook for ``on_retry``, ``on_success``, ``on_give_up``."""
+        screen, error = self._screen, attempt.error
+        # A call has its path as argument, a loop here as its name.
+        what = f"{attempt.args[0] if attempt.args else attempt.name}: " if self._labelled else ""
+        mark, follows = screen.paint(screen.marks["failed"], "red"), ""
+        if error is None:
+            self.successes += 1
+            mark = screen.paint(screen.marks["ok"], "green")
+            what += repr(attempt.result) if attempt.result else "succeeded"
+        else:
+            what += in_brief(error)
+        if attempt.next_wait is not None:
+            self.retries += 1
+            bar = screen.marks["bar"] * max(1, round(attempt.next_wait * 5))
+            follows = f"{attempt.next_wait:.2f} s {screen.paint(bar, 'yellow')}"
+        elif error is not None:
+            follows = screen.paint("gives up" if given_up(error) else "not retried", "red")
+        number = f"   {attempt.elapsed:4.2f} s  {attempt.number}"
+        screen.write(f"{number}  {mark} {what:<{self._WIDTH}.{self._WIDTH}}  {follows}".rstrip())
+
+    def say(self, text: str) -> None:
+        """Print what the code shown has to say."""
+        self._screen.write(f"   -> {text}", "green")
+
+    def show(self, error: Exception) -> None:
+        """Print *error* as the end of a traceback does, with its note."""
+        for line in "".join(traceback.format_exception_only(error)).splitlines():
+            self._screen.write(f"   -> {line}")
+
+
+def in_words(outcomes: tuple[str, ...]) -> str:
+    """Put a line of the script into words."""
+    *first, last = outcomes
+    return f"{', '.join(first)}, then {last}" if first else f"always {last}"
+
+
+def in_brief(error: Exception) -> str:
+    """Put *error* into the few words that fit into a column."""
+    if isinstance(error, HTTPError):
+        asked = error.headers["Retry-After"]
+        return f"{error.code} {error.reason}" + (f", Retry-After: {asked}" if asked else "")
+    if isinstance(error, http.client.IncompleteRead):
+        return f"IncompleteRead: {error.expected} bytes are missing"
+    return type(error).__name__
+
+
+class Client:
+    """HTTP over the standard library, for sync and for async code."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self.base = f"http://{host}:{port}"
+        # Without the proxies of the environment: the server is on this machine.
+        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+    def get(self, path: str) -> str:
+        """Give the page at *path*; raise what urllib raises."""
+        try:
+            with self._open(self.base + path, timeout=PATIENCE) as response:
+                body: bytes = response.read()
+        except HTTPError as error:
+            error.close()
+            raise
+        return body.decode()
+
+    async def get_async(self, path: str) -> str:
+        """Give the page at *path*, over asyncio's streams; raise the same errors."""
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
+            _, status, reason = (await reader.readline()).decode().split(" ", 2)
+            headers = http.client.parse_headers(io.BytesIO(await reader.readuntil(b"\r\n\r\n")))
+            if status != "200":
+                raise HTTPError(self.base + path, int(status), reason.strip(), headers, None)
+            body = await reader.readexactly(int(headers["Content-Length"]))
+        except asyncio.IncompleteReadError as error:
+            missing = (error.expected or 0) - len(error.partial)
+            raise http.client.IncompleteRead(error.partial, missing) from None
+        finally:
+            writer.close()
+        return body.decode()
+
+
+class FlakyServer:
+    """
+    An HTTP server on a free port of the loopback that fails as ``SCRIPT`` says.
+
+    A context manager: it listens as long as its block runs, then lets go of whatever
+    hangs.  A thread serves each request.
+
+    Attributes:
+        address: Its host and port.
+        requests: How many requests it has had.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._script = {path: deque(outcomes) for path, outcomes in SCRIPT.items()}
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._listener.getsockname()
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        socket.create_connection(self.address).close()  # wakes the accepting thread
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._over.is_set():
+                connection.close()
+                return
+            self.requests += 1
+            self._start(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(LONGER)
+        with connection, connection.makefile("rb") as request:
+            try:
+                path = request.readline().split()[1].decode()
+                while request.readline().strip():
+                    pass  # the headers say nothing that matters here
+                self._answer(connection, path)
+            except (OSError, IndexError):
+                pass  # clients of a flaky server leave at any time
+
+    def _answer(self, connection: socket.socket, path: str) -> None:
+        script = self._script[path]
+        outcome = script.popleft() if len(script) > 1 else script[0]
+        if outcome == HANG:
+            self._over.wait(LONGER)
+            return
+        head = HEADS.get(outcome, "200 OK")
+        body = ANSWERS.get(path, "a page").encode()
+        head = f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        if outcome in (RESET, CUT):
+            body = body[: len(body) // 2]
+        connection.sendall(head.encode() + body)
+        if outcome == RESET:
+            self._over.wait(0.05)  # so that the client has begun to read
+            # To close without lingering is to reset the connection.
+            linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -1,0 +1,220 @@
+"""Preview: what a policy would do, before it does it.
+
+Owns the rows of the table (what is waited before each attempt, when it can
+start) and their text.  Leaves the drawing for notebooks to ``preview_html``.
+Imported when a preview is asked for and not before, so that it may import what
+the rest avoids.  All times are float seconds.
+"""
+
+from __future__ import annotations
+
+from math import fsum, inf, nan
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import _checks, _clock, backoff
+from ._decision import Call
+from ._errors import brief
+from ._value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ._attempt import Attempt
+    from ._policy import Policy, Seconds
+
+    # The least, the average and the greatest wait before one retry.
+    Spread = tuple[float, float, float]
+
+_UNLIMITED = 10  # attempts shown of a policy that allows any number
+_RUNS = 500  # calls that are played to learn what a callable waits
+_PARTS = 32  # equally likely parts of a distribution
+_UNKNOWN: Spread = (0.0, nan, inf)
+
+
+class Row(NamedTuple):
+    """
+    One attempt of a preview.
+
+    Attributes:
+        number: Which attempt, counted from 1.
+        wait_low: The least wait before it.
+        wait_mean: The average wait before it.
+        wait_high: The greatest wait before it.
+        elapsed_low: The earliest that it can start, since the start of the call.
+        elapsed_high: The latest, never past the policy's ``timeout``.
+        certain: False: it may not start, for the timeout may have passed.
+    """
+
+    number: int
+    wait_low: float
+    wait_mean: float
+    wait_high: float
+    elapsed_low: float
+    elapsed_high: float
+    certain: bool
+
+
+class Preview(Value):
+    """
+    The attempts of a policy as a table: iterate over it, index it, print it.
+
+    A notebook shows it with a drawing.
+
+    Attributes:
+        policy: The policy.
+        rows: A :class:`Row` for each attempt that can start.
+        note: How far the waits are known, where that is not exactly; otherwise "".
+    """
+
+    policy: Policy
+    rows: tuple[Row, ...]
+    note: str
+
+    def __init__(self, policy: Policy, rows: tuple[Row, ...], note: str) -> None:
+        self.__dict__.update(policy=policy, rows=rows, note=note)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return self.rows[index]
+
+    def footnotes(self) -> list[str]:
+        """What must be said below the table."""
+        notes = [self.note] if self.note else []
+        if not self.rows[-1].certain:
+            notes.append(
+                f"?: may not start, for the timeout of {self.policy.timeout:g} s may have passed"
+            )
+        return notes
+
+    def __repr__(self) -> str:
+        lines = [
+            repr(self.policy),
+            "attempt       wait before it, s       starts after, s",
+            "             low     mean     high      low     high",
+        ]
+        for number, *times, certain in self.rows:
+            mark = f"{number}" if certain else f"{number}?"
+            lines.append(f"{mark:>7}" + "".join(f"{shown(time):>9}" for time in times))
+        return "\n".join(lines + self.footnotes())
+
+    def _repr_html_(self) -> str:
+        from ._preview_html import html
+
+        return html(self)
+
+
+def preview(policy: Policy, n: int | None = None) -> Preview:
+    """
+    Give a table of the first *n* attempts of *policy*.
+
+    All attempts are taken to fail at once: only waits take time, there is no hint
+    and there are tokens in the budget.  Attempts that can no longer start within
+    the policy's ``timeout`` are left out.  Waits are shown as the rule gives them,
+    also where the policy would not begin one that ends too late.
+
+    Bounds and averages are exact where ``wait`` is a number, a sequence or a
+    backoff, but for the average of ``decorrelated``, which is computed to about one
+    percent.  What any other callable waits is not known beforehand: it is asked in
+    500 played calls and what it answered is shown, so true bounds may be wider.
+    It sees attempts without an error, and draws from ``random`` as in earnest.  If
+    it raises then, its waits are unknown: between 0 and infinity, nan on average.
+
+    Args:
+        n: How many attempts at most; None: all, or 10 of a policy without a limit.
+
+    Raises:
+        TypeError: *n* is no int and not None.
+        ValueError: *n* is less than 1.
+    """
+    retries = _count(policy.attempts, n) - 1
+    rule, note = policy.wait, ""
+    spreads: Iterable[Spread]
+    if isinstance(rule, backoff.decorrelated):
+        spreads = _decorrelated(rule, retries)
+    elif isinstance(rule, backoff.Backoff):
+        spreads = (_uniform(*rule.bounds(retry)) for retry in range(1, retries + 1))
+    elif callable(rule):
+        try:
+            spreads = _played(rule, policy, retries)
+            note = f"waits as seen in {_RUNS} played calls; others are possible"
+        except Exception as error:  # noqa: BLE001 - whatever it needs that is not there yet
+            spreads = [_UNKNOWN] * retries
+            note = f"waits unknown: asked without an error at hand, wait raised {brief(error)}"
+    else:
+        waits = rule if isinstance(rule, tuple) else (rule,)
+        last = len(waits) - 1
+        spreads = ((wait, wait, wait) for wait in (waits[min(i, last)] for i in range(retries)))
+    return Preview(policy, tuple(_rows(spreads, policy.timeout)), note)
+
+
+def shown(time: float) -> str:
+    """Put *time* into the few characters of a table."""
+    if not 0 <= time < inf:
+        return "?"
+    return f"{time:.3f}" if time < 10_000 else f"{time:.3g}"
+
+
+def _count(limit: int | None, n: int | None) -> int:
+    rule = "an int of 1 or more, or None for all attempts"
+    if n is None:
+        return _UNLIMITED if limit is None else limit
+    if isinstance(n, bool) or not isinstance(n, int):
+        _checks.refuse(TypeError, "n", n, rule)
+    if n < 1:
+        _checks.refuse(ValueError, "n", n, rule)
+    return n if limit is None else min(n, limit)
+
+
+def _rows(spreads: Iterable[Spread], timeout: float | None) -> Iterator[Row]:
+    yield Row(1, 0.0, 0.0, 0.0, 0.0, 0.0, True)
+    limit = inf if timeout is None else timeout
+    earliest = latest = 0.0
+    for number, (low, mean, high) in enumerate(spreads, 2):
+        earliest += low
+        latest += high
+        if timeout is not None and earliest >= timeout:
+            return
+        certain = timeout is None or latest < timeout
+        yield Row(number, low, mean, high, earliest, min(latest, limit), certain)
+
+
+def _uniform(low: float, high: float) -> Spread:
+    return low, low + (high - low) / 2, high
+
+
+def _decorrelated(rule: backoff.decorrelated, retries: int) -> Iterator[Spread]:
+    """Follow the distribution from wait to wait, as equally likely values."""
+    initial = rule.initial
+    shares = [(part + 0.5) / _PARTS for part in range(_PARTS)]
+    values = [initial]
+    for retry in range(1, retries + 1):
+        drawn = sorted(
+            min(rule.cap, initial + (3 * previous - initial) * share)
+            for previous in values
+            for share in shares
+        )
+        low, high = rule.bounds(retry)
+        yield low, fsum(drawn) / len(drawn), high
+        step = len(drawn) // _PARTS
+        values = drawn[step // 2 :: step]
+
+
+def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) -> list[Spread]:
+    """Play calls in which no time passes but the waits, and sum up what *rule* answered."""
+    answers: list[list[float]] = [[] for _ in range(retries)]
+    for _ in range(_RUNS):
+        now = _clock.time.monotonic()
+        call = Call(policy, policy.name or "preview", now)
+        attempt: Attempt | None = call.first()
+        for seen in answers:
+            if attempt is None:  # the timeout has passed
+                break
+            attempt._next_wait = _checks.seconds("wait(...)", rule(attempt))
+            seen.append(attempt._next_wait)
+            attempt = call.after_wait(attempt, now)
+    return [(min(seen), fsum(seen) / len(seen), max(seen)) for seen in answers if seen]

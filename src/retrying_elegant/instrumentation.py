@@ -1,0 +1,315 @@
+"""Instrumentation: what a whole process retries, for its metrics, traces and logs.
+
+Owns the observers of the process, and three that are ready-made: for Prometheus,
+OpenTelemetry and structlog, whose libraries are imported when they are asked for.
+Leaves telling the observers to ``events``.  Durations are float seconds.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from importlib import import_module
+from weakref import WeakKeyDictionary
+
+from . import _checks, _events
+from ._decision import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Protocol, Self
+
+    from ._attempt import Attempt
+    from ._events import Observer
+
+    class Registry(Protocol):
+        """The part of ``prometheus_client.CollectorRegistry`` that is used here."""
+
+        def register(self, collector: Any) -> None: ...
+
+    class MeterProvider(Protocol):
+        """The part of ``opentelemetry.metrics.MeterProvider`` that is used here."""
+
+        def get_meter(self, name: str) -> Any: ...
+
+    class Logger(Protocol):
+        """The part of a structlog logger that is used here."""
+
+        def warning(self, event: str, **values: Any) -> object: ...
+
+
+__all__ = ["Handle", "observe", "opentelemetry", "prometheus", "structlog"]
+
+_NAME = "retrying_elegant"  # of the logger, and of the meter
+
+# The counters, in Prometheus and OpenTelemetry alike: name, description, labels.
+_COUNTERS = (
+    ("retrying_elegant_retries_total", "Retries that were decided.", ("name", "error")),
+    ("retrying_elegant_give_ups_total", "Calls that gave up.", ("name", "reason")),
+    ("retrying_elegant_recoveries_total", "Calls that succeeded after a retry.", ("name",)),
+)
+
+_lock = allocate_lock()  # for the list of open handles, oldest first, and for the counters
+_open: list[Handle] = []
+_counters: WeakKeyDictionary[Registry, list[Any]] = WeakKeyDictionary()
+
+
+class Handle:
+    """
+    Observers that are being told, until it is closed; also a context manager.
+
+    Made by the functions of this module, and open from then on.
+    """
+
+    __slots__ = ("_observers", "_target")
+
+    def __init__(
+        self,
+        on_retry: Observer | None,
+        on_give_up: Observer | None,
+        on_recovery: Observer | None,
+        target: object = None,
+    ) -> None:
+        self._observers = (on_retry, on_give_up, on_recovery)
+        # Open handles on one target tell it once; by default each is a target of its own.
+        self._target = id(self) if target is None else target
+        with _lock:
+            _open.append(self)
+            _apply()
+
+    def close(self) -> None:
+        """
+        Tell these observers nothing more; a second time does nothing.
+
+        An event that is just being told, here or in another thread, is told to its end.
+        """
+        with _lock:
+            if self in _open:
+                _open.remove(self)
+                _apply()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _apply() -> None:
+    told = {handle._target: handle._observers for handle in _open}.values()
+    _events.retry_observers = tuple(each for each, _, _ in told if each is not None)
+    _events.give_up_observers = tuple(each for _, each, _ in told if each is not None)
+    _events.recovery_observers = tuple(each for _, _, each in told if each is not None)
+
+
+def observe(
+    on_retry: Observer | None = None,
+    on_give_up: Observer | None = None,
+    on_recovery: Observer | None = None,
+) -> Handle:
+    """
+    Tell observers what every call of the process does, in all threads and tasks.
+
+    Each is called with the :class:`Attempt`, after the log line of its event and before
+    the hooks of the policy.  They cost nothing where the first attempt succeeds.
+
+    Args:
+        on_retry: Told that another attempt will follow a failed one, before the wait.
+        on_give_up: Told that a call has ended without success; also one whose first
+            error was not retryable.
+        on_recovery: Told that a call has succeeded after at least one retry.
+
+    Returns:
+        A handle: ``.close()`` it, or use it in a ``with``, to end the telling.
+
+    Raises:
+        TypeError: an observer is no plain function; nobody would await a coroutine
+            function.
+
+    An observer that raises changes nothing: it is logged, and the next one is told.  What
+    an observer itself retries is told to no observer.
+
+    >>> from retrying_elegant import instrumentation, retrying
+    >>> with instrumentation.observe(on_retry=print):
+    ...     for attempt in retrying(2, wait=0, raises=False, name="fetch"):
+    ...         with attempt:
+    ...             risky
+    <attempt 1 of fetch: NameError: name 'risky' is not defined, next in 0.00 s>
+    """
+    rule = "a plain function that takes the Attempt, or None"
+    given = {"on_retry": on_retry, "on_give_up": on_give_up, "on_recovery": on_recovery}
+    for name, observer in given.items():
+        if observer is not None:
+            _checks.plain_function(name, observer, rule)
+    return Handle(on_retry, on_give_up, on_recovery)
+
+
+def prometheus(registry: Registry | None = None) -> Handle:
+    """
+    Count retries, give-ups and recoveries for Prometheus, with ``prometheus-client``.
+
+    ``retrying_elegant_retries_total{name,error}``, where *error* is the type of the
+    error, or ``result`` where ``until`` did not accept a result;
+    ``retrying_elegant_give_ups_total{name,reason}``, with the reasons of a
+    :class:`GiveUp`; and ``retrying_elegant_recoveries_total{name}``.
+
+    Args:
+        registry: The ``CollectorRegistry`` to register the counters in; None: the
+            default one, ``prometheus_client.REGISTRY``.
+
+    Returns:
+        A handle.  Closing it ends the counting; the counters stay, and go on when the
+        registry is used again.  Open handles on one registry count each event once.
+
+    Raises:
+        ImportError: ``prometheus-client`` is not installed.
+        TypeError: *registry* is no registry.
+        ValueError: the registry has other metrics of these names.
+    """
+    library = _library("prometheus_client", "prometheus-client")
+    used: Any = library.REGISTRY if registry is None else registry
+    if not isinstance(used, library.CollectorRegistry):
+        _checks.refuse(TypeError, "registry", registry, "a CollectorRegistry, or None")
+    with _lock:
+        if used not in _counters:
+            _counters[used] = [library.Counter(*counter, registry=used) for counter in _COUNTERS]
+        retries, give_ups, recoveries = _counters[used]
+    return Handle(
+        lambda attempt: retries.labels(attempt.name, _error(attempt)).inc(),
+        lambda attempt: give_ups.labels(attempt.name, _reason(attempt)).inc(),
+        lambda attempt: recoveries.labels(attempt.name).inc(),
+        target=("prometheus", id(used)),
+    )
+
+
+def opentelemetry(*, meter_provider: MeterProvider | None = None) -> Handle:
+    """
+    Put retries and give-ups on the current span, and count them, with OpenTelemetry.
+
+    The span that is current where the call is made gets an event
+    ``retrying_elegant.retry`` for each retry (attributes *name*, *attempt*, *wait*,
+    *error*, *text*) and ``retrying_elegant.give_up`` for the end (*name*, *attempts*,
+    *elapsed*, *reason*, *error*, *text*).  The counters are those of
+    :func:`prometheus`, by the same names, their labels as attributes.
+
+    Args:
+        meter_provider: Where the counters are made; None: the global one.
+
+    Returns:
+        A handle.  Open handles on one meter provider tell each event once.
+
+    Raises:
+        ImportError: ``opentelemetry-api`` is not installed.
+        TypeError: *meter_provider* is no meter provider.
+    """
+    trace = _library("opentelemetry.trace", "opentelemetry-api")
+    metrics = _library("opentelemetry.metrics", "opentelemetry-api")
+    used = metrics.get_meter_provider() if meter_provider is None else meter_provider
+    if not isinstance(used, metrics.MeterProvider):
+        _checks.refuse(TypeError, "meter_provider", meter_provider, "a MeterProvider, or None")
+    meter = used.get_meter(_NAME)
+    retries, give_ups, recoveries = (
+        meter.create_counter(name, description=description) for name, description, _ in _COUNTERS
+    )
+
+    def on_retry(attempt: Attempt) -> None:
+        name = attempt.name
+        retries.add(1, {"name": name, "error": _error(attempt)})
+        values = {"name": name, **_retry_values(attempt)}
+        trace.get_current_span().add_event("retrying_elegant.retry", values)
+
+    def on_give_up(attempt: Attempt) -> None:
+        name = attempt.name
+        give_ups.add(1, {"name": name, "reason": _reason(attempt)})
+        values = {"name": name, **_give_up_values(attempt)}
+        trace.get_current_span().add_event("retrying_elegant.give_up", values)
+
+    def on_recovery(attempt: Attempt) -> None:
+        recoveries.add(1, {"name": attempt.name})
+
+    return Handle(on_retry, on_give_up, on_recovery, target=("opentelemetry", id(used)))
+
+
+def structlog(logger: Logger | None = None) -> Handle:
+    """
+    Log retries and give-ups as key-value events, at warning level, with structlog.
+
+    ``retrying`` has the keys *call*, *attempt*, *wait*, *error* and *text*; ``gave up``
+    has *call*, *attempts*, *elapsed*, *reason*, *error* and *text*: what the lines of
+    the logger ``retrying_elegant`` say.  Never arguments or results.
+
+    Args:
+        logger: The structlog logger to use; None: ``structlog.get_logger()`` for the
+            name ``retrying_elegant``.
+
+    Returns:
+        A handle.  Open handles on one logger log each event once.
+
+    Raises:
+        ImportError: ``structlog`` is not installed.
+        TypeError: *logger* has no plain method ``warning``.
+    """
+    library = _library("structlog", "structlog")
+    log: Any = library.get_logger(_NAME) if logger is None else logger
+    rule = "a structlog logger whose methods are not coroutine functions, or None"
+    if not hasattr(log, "warning") or _checks.is_coroutine_function(log.warning):
+        _checks.refuse(TypeError, "logger", logger, rule)
+
+    # The key is "call", for the records of `logging`, where events may end up, have a "name".
+    def on_retry(attempt: Attempt) -> None:
+        log.warning("retrying", call=attempt.name, **_retry_values(attempt))
+
+    def on_give_up(attempt: Attempt) -> None:
+        log.warning("gave up", call=attempt.name, **_give_up_values(attempt))
+
+    return Handle(on_retry, on_give_up, None, target=("structlog", id(logger)))
+
+
+def _library(module: str, package: str) -> Any:
+    """Import *module*, or say which *package* has it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        message = f"{module} cannot be imported: install it with `pip install {package}`"
+        raise ImportError(message, name=module) from error
+
+
+def _retry_values(attempt: Attempt) -> dict[str, Any]:
+    """What there is to say of a retry, but for the name of the call."""
+    return {
+        "attempt": attempt.number,
+        "wait": attempt.next_wait,
+        "error": _error(attempt),
+        "text": _text(attempt),
+    }
+
+
+def _give_up_values(attempt: Attempt) -> dict[str, Any]:
+    """What there is to say of a call that gave up, but for its name."""
+    return {
+        "attempts": attempt.number,
+        "elapsed": attempt.elapsed,
+        "reason": _reason(attempt),
+        "error": _error(attempt),
+        "text": _text(attempt),
+    }
+
+
+def _error(attempt: Attempt) -> str:
+    """The type of the error of *attempt* by name; ``result`` for a result not accepted."""
+    return "result" if attempt.error is None else type(attempt.error).__name__
+
+
+def _text(attempt: Attempt) -> str:
+    """What the log says of the failure after its type: on one line, cut at 200 characters."""
+    return describe(attempt.error).removeprefix(_error(attempt)).removeprefix(":").strip()
+
+
+def _reason(attempt: Attempt) -> str:
+    # Not that of `given_up`: an error that nobody wanted retried may carry another's record.
+    return str(attempt._call.reason)

@@ -1,0 +1,43 @@
+"""A value for every field of a policy, for the tests of policies as values."""
+
+import pytest
+
+from retrying_elegant import backoff
+
+
+def is_transient(error):
+    return isinstance(error, ConnectionError)
+
+
+def is_ready(result):
+    return result is not None
+
+
+def log(attempt):
+    """A hook."""
+
+
+def count(attempt):
+    """Another hook."""
+
+
+def fail(*args):
+    raise OSError("down")
+
+
+# One value for every field, each other than the default.
+CHANGED = {
+    "attempts": 7,
+    "on": OSError,
+    "unless": is_transient,
+    "until": is_ready,
+    "wait": backoff.exponential(0.1, cap=5),
+    "timeout": 20,
+    "attempt_timeout": 2.5,
+    "before_attempt": log,
+    "on_retry": (log, count),
+    "on_success": log,
+    "on_give_up": count,
+    "name": "the-name",
+}
+every_field = pytest.mark.parametrize(("field", "value"), CHANGED.items(), ids=CHANGED)

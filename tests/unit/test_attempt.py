@@ -1,0 +1,237 @@
+"""Contract 3: what an Attempt knows."""
+
+from __future__ import annotations
+
+import pytest
+from ways import Flaky, as_coroutine_function, run_async
+
+from retrying_elegant import TryAgain, retry, retrying
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+def hook_views(way, script, look, *args, **options):
+    """What *look* gives in each hook, in their order."""
+    views = []
+    hooks = ("before_attempt", "on_retry", "on_success", "on_give_up")
+    options |= {
+        hook: lambda attempt, hook=hook: views.append((hook, look(attempt))) for hook in hooks
+    }
+    try:
+        way.run(Flaky(script), *args, **options)
+    except Lost:
+        views.append("given up")
+    return views
+
+
+class TestFields:
+    """One object per attempt; the loop yields it, hooks and wait callables receive it."""
+
+    def test_number(self, way):
+        """From 1."""
+        views = hook_views(way, [Lost, Lost], lambda attempt: attempt.number, 2)
+        assert views == [
+            ("before_attempt", 1),
+            ("on_retry", 1),
+            ("before_attempt", 2),
+            ("on_give_up", 2),
+            "given up",
+        ]
+
+    def test_name(self, way):
+        """That of the policy, if it has one."""
+        views = hook_views(way, ["value"], lambda attempt: attempt.name, name="fetch")
+        assert views == [("before_attempt", "fetch"), ("on_success", "fetch")]
+
+    def test_error(self, way):
+        """The exception of this attempt, or None."""
+        error = Lost()
+        views = hook_views(way, [error, "value"], lambda attempt: attempt.error)
+        assert views == [
+            ("before_attempt", None),
+            ("on_retry", error),
+            ("before_attempt", None),
+            ("on_success", None),
+        ]
+
+    def test_succeeded(self, way):
+        """A bool, true of the last alone."""
+        views = hook_views(way, [Lost, "value"], lambda attempt: attempt.succeeded)
+        assert views == [
+            ("before_attempt", False),
+            ("on_retry", False),
+            ("before_attempt", False),
+            ("on_success", True),
+        ]
+
+    def test_waited_and_next_wait(self, way):
+        """Slept before, and to be slept after: None until decided, or when none follows."""
+        views = hook_views(
+            way,
+            [Lost, Lost, "value"],
+            lambda attempt: (attempt.waited, attempt.next_wait),
+            wait=[1, 2],
+        )
+        assert views == [
+            ("before_attempt", (0, None)),
+            ("on_retry", (0, 1)),
+            ("before_attempt", (1, None)),
+            ("on_retry", (1, 2)),
+            ("before_attempt", (2, None)),
+            ("on_success", (2, None)),
+        ]
+
+    def test_hint(self, way):
+        """Seconds or None."""
+        views = hook_views(
+            way,
+            [TryAgain(after=2.5), Lost, "value"],
+            lambda attempt: (attempt.hint, attempt.next_wait),
+            wait=1,
+        )
+        assert [view for view in views if view[0] == "on_retry"] == [
+            ("on_retry", (2.5, 3.5)),
+            ("on_retry", (None, 1)),
+        ]
+
+    def test_elapsed_and_remaining(self, way, clock):
+        """Seconds since the start, and until `timeout`."""
+        views = hook_views(
+            way,
+            [Lost, "value"],
+            lambda attempt: (attempt.elapsed, attempt.remaining),
+            wait=4,
+            timeout=10,
+        )
+        assert views == [
+            ("before_attempt", (0, 10)),
+            ("on_retry", (0, 10)),
+            ("before_attempt", (4, 6)),
+            ("on_success", (4, 6)),
+        ]
+
+    def test_without_a_timeout(self, way):
+        """remaining and timeout are None."""
+        views = hook_views(way, ["value"], lambda attempt: (attempt.remaining, attempt.timeout))
+        assert views == [("before_attempt", (None, None)), ("on_success", (None, None))]
+
+    def test_timeout_is_what_the_attempt_may_take(self, way, clock):
+        """What remains, if there is no attempt_timeout."""
+        views = hook_views(way, [Lost, "value"], lambda attempt: attempt.timeout, wait=4, timeout=9)
+        assert [view for view in views if view[0] == "before_attempt"] == [
+            ("before_attempt", 9),
+            ("before_attempt", 5),
+        ]
+
+    @pytest.mark.parametrize(
+        ("attempt_timeout", "timeout", "expected"), [(5, None, 5), (5, 20, 5), (20, 5, 5)]
+    )
+    def test_timeout_is_the_lesser(self, loop_way, clock, attempt_timeout, timeout, expected):
+        """min(attempt_timeout, remaining)."""
+        seen = []
+        loop_way.run(
+            Flaky(["value"]),
+            attempt_timeout=attempt_timeout,
+            timeout=timeout,
+            before_attempt=lambda attempt: seen.append(attempt.timeout),
+        )
+        assert seen == [expected]
+
+    def test_elapsed_is_live(self, clock):
+        """It goes on inside the attempt."""
+        for attempt in retrying(timeout=10):
+            with attempt:
+                before = attempt.elapsed
+                clock.tick(3)
+                assert (before, attempt.elapsed, attempt.remaining) == (0, 3, 7)
+
+    def test_args_and_kwargs(self):
+        """Of the decorated call."""
+        seen = []
+        hooked = retry(before_attempt=lambda attempt: seen.append((attempt.args, attempt.kwargs)))
+        flaky = Flaky([Lost, "value"])
+        hooked(flaky)("one", key="two")
+        run_async(hooked(as_coroutine_function(flaky))("three"))
+        assert seen == [(("one",), {"key": "two"})] * 2 + [(("three",), {})]
+
+    def test_args_and_kwargs_in_a_loop(self, loop_way):
+        """Empty."""
+        views = hook_views(loop_way, ["value"], lambda attempt: (attempt.args, attempt.kwargs))
+        assert views == [("before_attempt", ((), {})), ("on_success", ((), {}))]
+
+    def test_its_repr_is_readable(self, way):
+        """It names the call and the attempt, not where it lies in memory."""
+        views = hook_views(way, [Lost("text"), "value"], repr, name="fetch")
+        for _, view in views:
+            assert "fetch" in view
+            assert " at 0x" not in view
+        assert "Lost" in views[1][1]
+
+
+class TestReadOnly:
+    """Read-only but for `result` in a loop."""
+
+    @pytest.mark.parametrize(
+        "field",
+        [
+            *("number", "name", "args", "kwargs", "error", "succeeded", "waited", "next_wait"),
+            *("hint", "elapsed", "remaining", "timeout"),
+        ],
+    )
+    def test_no_field_can_be_set(self, way, field):
+        """By no hook."""
+        seen = []
+        way.run(Flaky(["value"]), on_success=seen.append)
+        with pytest.raises(AttributeError):
+            setattr(seen[0], field, 1)
+
+    def test_nor_the_result_of_a_call(self, decorator_way):
+        """There it is what the function returned."""
+        seen = []
+        decorator_way.run(Flaky(["value"]), on_success=seen.append)
+        with pytest.raises(AttributeError):
+            seen[0].result = "another"
+
+
+class TestAfterALoop:
+    """After a loop, the loop variable is the last attempt, and says how it ended."""
+
+    def test_a_success(self):
+        """attempt.succeeded, attempt.number, attempt.error."""
+        flaky = Flaky([Lost, "value"])
+        for attempt in retrying():
+            with attempt:
+                attempt.result = flaky()
+        assert (attempt.succeeded, attempt.number, attempt.error) == (True, 2, None)
+        assert attempt.result == "value"
+
+    def test_a_swallowed_failure(self):
+        """With `raises=False` it keeps the error."""
+        error = Lost()
+        for attempt in retrying(2, raises=False):
+            with attempt:
+                raise error
+        assert (attempt.succeeded, attempt.number, attempt.error) == (False, 2, error)
+
+    def test_a_failure_that_leaves(self):
+        """The attempt lets go of it."""
+        with pytest.raises(Lost):
+            for attempt in retrying(2):
+                with attempt:
+                    raise Lost
+        assert (attempt.succeeded, attempt.number, attempt.error) == (False, 2, None)
+
+    def test_failed_attempts_keep_their_errors_without_traceback(self):
+        """Once the retry has been decided and announced."""
+        first = Lost()
+        flaky = Flaky([first, "value"])
+        attempts = []
+        for attempt in retrying():
+            attempts.append(attempt)
+            with attempt:
+                flaky()
+        assert attempts[0].error is first
+        assert first.__traceback__ is None
+        assert [attempt.succeeded for attempt in attempts] == [False, True]

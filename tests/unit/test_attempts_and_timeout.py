@@ -1,0 +1,259 @@
+"""Contract 2: how many attempts, until when, and in which order that is decided."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ways import Flaky
+
+from retrying_elegant import RetryBudget, TryAgain, given_up, retry
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Wrong(Exception):
+    """Not retried in these tests."""
+
+
+def taking(clock, seconds, outcome=Lost):
+    """An attempt that takes *seconds* and then plays *outcome*."""
+    play = Flaky([outcome])
+
+    def risky():
+        risky.calls += 1
+        clock.tick(seconds)
+        return play()
+
+    risky.calls = 0
+    return risky
+
+
+class TestAttempts:
+    """`attempts`: most calls in total, the first included: int >= 1; `None` = no limit."""
+
+    def test_the_default_is_five(self, way):
+        """`Policy(attempts=5)`."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky)
+        assert flaky.calls == 5
+
+    @pytest.mark.parametrize("attempts", [1, 2, 7])
+    def test_no_more_calls_than_attempts(self, way, waits, attempts):
+        """And one wait less than there are calls."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky, attempts)
+        assert flaky.calls == attempts
+        assert len(waits) == attempts - 1
+
+    def test_by_keyword(self, way):
+        """`attempts` is a field like the others."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky, attempts=2)
+        assert flaky.calls == 2
+
+    def test_no_more_calls_than_needed(self, way):
+        """A success ends the call."""
+        flaky = Flaky([Lost, "value", Lost])
+        assert way.run(flaky, 5) == "value"
+        assert flaky.calls == 2
+
+    def test_none_is_no_limit(self, way):
+        """Far beyond the default."""
+        flaky = Flaky([*[Lost] * 2000, "value"])
+        assert way.run(flaky, None) == "value"
+        assert flaky.calls == 2001
+
+
+class TestTimeout:
+    """`timeout`: total seconds from the start of the call, loop or block, waits included."""
+
+    @pytest.mark.parametrize("timeout", [3, 3.0, timedelta(seconds=3)])
+    def test_a_wait_that_would_end_at_the_timeout_is_not_begun(self, way, clock, waits, timeout):
+        """Attempts at 0, 1 and 2 seconds; the one at 3 would be too late."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky, None, wait=1, timeout=timeout)
+        assert flaky.calls == 3
+        assert waits == [1, 1]
+
+    def test_a_wait_that_would_end_just_before_it_is_slept_in_full(self, way, clock, waits):
+        """The next attempt must start within the timeout; it may."""
+        assert way.run(Flaky([Lost, "value"]), wait=2.5, timeout=3) == "value"
+        assert waits == [2.5]
+
+    def test_a_wait_beyond_it_is_neither_begun_nor_shortened(self, way, clock, waits):
+        """The policy gives up at once, without sleeping."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky, wait=10, timeout=3)
+        assert flaky.calls == 1
+        assert waits == []
+
+    def test_the_attempts_themselves_count(self, way, clock, waits):
+        """Attempts at 0 and 3 seconds, each of two seconds; at 5 a wait would end at 6."""
+        risky = taking(clock, 2)
+        with pytest.raises(Lost):
+            way.run(risky, None, wait=1, timeout=6)
+        assert risky.calls == 2
+        assert waits == [1]
+
+    def test_when_it_has_passed_no_wait_is_asked_for(self, way, clock):
+        """Not even a wait of zero seconds follows."""
+        asked = []
+        risky = taking(clock, 3)
+        with pytest.raises(Lost):
+            way.run(risky, timeout=3, wait=lambda attempt: asked.append(attempt) or 0)
+        assert risky.calls == 1
+        assert asked == []
+
+    def test_it_never_interrupts_a_running_attempt(self, way, clock):
+        """By itself: a late success is a success."""
+        assert way.run(taking(clock, 100, "value"), timeout=3) == "value"
+
+    def test_a_hint_counts(self, way, clock, waits):
+        """One second of backoff and two of hint end at the timeout."""
+        flaky = Flaky([TryAgain(after=2)])
+        with pytest.raises(TryAgain):
+            way.run(flaky, wait=1, timeout=3)
+        assert flaky.calls == 1
+        assert waits == []
+
+    def test_each_call_has_its_own(self, clock):
+        """The clock of a decorated function starts with the call, not with the decoration."""
+        fetch = retry(wait=2, timeout=3)(Flaky([Lost, "one", Lost, "two"]))
+        assert fetch() == "one"
+        clock.tick(60)
+        assert fetch() == "two"
+
+
+class TestNoAttemptStartsLate:
+    """No attempt starts at or after the timeout, and none is left out that could have started."""
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(
+        steps=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=8),
+        timeout=st.integers(1, 12),
+    )
+    def test_any_run_of_attempts_and_waits(self, way, clock, steps, timeout):
+        """Each step is an attempt of so many seconds and the wait of so many after it."""
+        expected = []
+        now = 0
+        for lasting, wait in steps:
+            expected.append(now)
+            now += lasting
+            if now >= timeout or now + wait >= timeout:
+                break
+            now += wait
+
+        starts = []
+
+        def risky():
+            clock.tick(steps[len(starts) - 1][0])
+            raise Lost
+
+        with pytest.raises(Lost):
+            way.run(
+                risky,
+                len(steps),
+                timeout=timeout,
+                wait=lambda attempt: steps[attempt.number - 1][1],
+                before_attempt=lambda attempt: starts.append(attempt.elapsed),
+            )
+        assert starts == expected
+
+
+class TestBrokenClocks:
+    """A frozen or broken clock cannot make a loop with positive waits endless."""
+
+    def test_a_frozen_clock(self, way, clock, own_waits):
+        """The sum of the waits stands in for it: 4 ms are past, 5 would be too late."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky, None, wait=0.001, timeout=0.0045)
+        assert flaky.calls == 5
+
+    def test_a_clock_that_runs_backwards(self, way, clock, own_waits):
+        """Each attempt ends an hour before it began."""
+        risky = taking(clock, -3600)
+        with pytest.raises(Lost):
+            way.run(risky, None, wait=0.001, timeout=0.0045)
+        assert risky.calls == 5
+
+
+class TestOrderOfTheDecision:
+    """Filters → attempts → timeout passed? → wait asked → would it end past timeout? → budget."""
+
+    def reason(self, way, risky, *args, **options):
+        """Why the policy gave up."""
+        with pytest.raises((Lost, Wrong)) as caught:
+            way.run(risky, *args, **options)
+        return given_up(caught.value).reason
+
+    def test_filters_before_attempts(self, way):
+        """The last attempt fails with an error that would not be retried anyway."""
+        assert self.reason(way, Flaky([Lost, Wrong]), 2, on=Lost) == "not retryable"
+
+    def test_filters_before_timeout(self, way, clock):
+        """So does one that ends too late."""
+        script = Flaky([Lost, Wrong])
+
+        def risky():
+            clock.tick(5)
+            script()
+
+        assert self.reason(way, risky, on=Lost, wait=0, timeout=8) == "not retryable"
+
+    def test_attempts_before_timeout(self, way, clock):
+        """The only attempt ends too late."""
+        assert self.reason(way, taking(clock, 9), 1, timeout=3) == "attempts"
+
+    def test_attempts_before_the_wait(self, way):
+        """A wait is asked for only when another attempt is to follow."""
+        asked = []
+        reason = self.reason(
+            way, Flaky([Lost]), 3, wait=lambda attempt: asked.append(attempt.number) or 0
+        )
+        assert (reason, asked) == ("attempts", [1, 2])
+
+    def test_a_passed_timeout(self, way, clock):
+        """Before any wait."""
+        assert self.reason(way, taking(clock, 9), timeout=3) == "timeout"
+
+    def test_a_wait_past_the_timeout(self, way, clock):
+        """After the wait was asked for."""
+        asked = []
+        reason = self.reason(
+            way, Flaky([Lost]), wait=lambda attempt: asked.append(attempt.number) or 9, timeout=3
+        )
+        assert (reason, asked) == ("timeout", [1])
+
+    @pytest.mark.parametrize("options", [{"attempts": 1}, {"wait": 9, "timeout": 3}])
+    def test_the_budget_comes_last(self, way, clock, options):
+        """Who gives up for another reason takes no token."""
+        budget = RetryBudget(5)
+        assert self.reason(way, Flaky([Lost]), budget=budget, **options) != "budget"
+        assert budget.tokens == 5
+
+    def test_an_empty_budget(self, way, waits):
+        """One token, one retry; the second would have had its turn, its time and its wait."""
+        budget = RetryBudget(1)
+        asked = []
+        reason = self.reason(
+            way,
+            Flaky([Lost]),
+            budget=budget,
+            wait=lambda attempt: asked.append(attempt.number) or 2,
+        )
+        assert (reason, asked, waits) == ("budget", [1, 2], [2])

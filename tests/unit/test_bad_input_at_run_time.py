@@ -1,0 +1,167 @@
+"""Section 14 of the contract: what only the form in use, or the call itself, shows to be wrong."""
+
+import functools
+import math
+import re
+from datetime import timedelta
+
+import pytest
+from ways import Flaky
+
+from retrying_elegant import retrying
+
+
+async def coroutine_function(*args):
+    """What may stand for a hook in async forms, and for nothing else."""
+
+
+async def ok_async(*args):
+    return "ok"
+
+
+def ok(*args):
+    return "ok"
+
+
+@pytest.fixture
+def coroutine():
+    """A coroutine nobody awaits, closed afterwards so that it does not complain."""
+    coroutine = coroutine_function()
+    yield coroutine
+    coroutine.close()
+
+
+def raising(*args):
+    """A predicate, `until` or `wait` with a bug in it."""
+    raise ZeroDivisionError("a bug in the settings")
+
+
+class TestACallableThatRaises:
+    """A predicate or wait callable that raises, raises from there, the error as `__context__`."""
+
+    @pytest.mark.parametrize("name", ["on", "unless", "wait"])
+    def test_after_an_error(self, way, name):
+        """Its own error leaves, what the attempt raised stays in sight, and nothing is retried."""
+        error = OSError("down")
+        script = Flaky([error])
+        with pytest.raises(ZeroDivisionError, match="a bug in the settings") as raised:
+            way.run(script, **{name: raising})
+        assert raised.value.__context__ is error
+        assert script.calls == 1
+
+    def test_after_a_result(self, way):
+        """`until` has no error to chain: its own leaves as it is."""
+        script = Flaky(["value"])
+        with pytest.raises(ZeroDivisionError, match="a bug in the settings"):
+            way.run(script, until=raising)
+        assert script.calls == 1
+
+    def test_the_error_keeps_the_frame_it_came_from(self, way):
+        """It raises from there: the traceback ends in the callable."""
+        with pytest.raises(ZeroDivisionError) as raised:
+            way.run(Flaky([OSError]), on=raising)
+        assert raised.traceback[-1].name == "raising"
+
+    def test_on_a_later_attempt(self, way):
+        """The context is the error of the attempt that was asked about, not of the first."""
+        last = ValueError("second")
+
+        def only_the_first(error):
+            return error is not last or raising()
+
+        with pytest.raises(ZeroDivisionError) as raised:
+            way.run(Flaky([OSError("first"), last]), on=only_the_first, wait=0)
+        assert raised.value.__context__ is last
+
+
+class TestACallableThatReturnsWhatItMayNot:
+    """Or returns what it may not, raises from there with the attempt's error as `__context__`."""
+
+    @pytest.mark.parametrize(
+        ("value", "refused", "shown"),
+        [
+            (-1, ValueError, "-1"),
+            (-0.5, ValueError, "-0.5"),
+            (math.nan, ValueError, "nan"),
+            (math.inf, ValueError, "inf"),
+            (timedelta(seconds=-3), ValueError, "-"),
+            (None, TypeError, "None"),
+            ("1", TypeError, "'1'"),
+            ([1, 2], TypeError, "[1, 2]"),
+        ],
+        ids=repr,
+    )
+    def test_a_wait_that_is_none(self, way, waits, value, refused, shown):
+        """The message names the argument, repeats the value and states the rule."""
+        error = OSError("down")
+        script = Flaky([error])
+        with pytest.raises(refused, match=f"wait.*{re.escape(shown)}.*expected") as raised:
+            way.run(script, wait=lambda attempt: value)
+        assert raised.value.__context__ is error
+        assert script.calls == 1
+        assert waits == []
+
+    @pytest.mark.parametrize("name", ["on", "unless", "wait"])
+    def test_a_coroutine_after_an_error(self, way, name, coroutine):
+        """Truthy as it is, it is no answer."""
+        error = OSError("down")
+        script = Flaky([error])
+        with pytest.raises(TypeError, match=f"{name}.*expected") as raised:
+            way.run(script, **{name: lambda asked: coroutine})
+        assert raised.value.__context__ is error
+        assert script.calls == 1
+
+    def test_a_coroutine_after_a_result(self, way, coroutine):
+        """Nor is it for `until`."""
+        script = Flaky(["value"])
+        with pytest.raises(TypeError, match=r"until.*expected"):
+            way.run(script, until=lambda result: coroutine)
+        assert script.calls == 1
+
+    def test_nothing_is_looked_at_when_nothing_is_asked(self, way):
+        """On the last attempt no wait is needed, so the bad one hides nothing."""
+        with pytest.raises(OSError, match="down"):
+            way.run(Flaky([OSError("down")]), 1, wait=lambda attempt: math.nan)
+
+
+class TestSyncForms:
+    """What sync forms could not see or await is refused there."""
+
+    hooks = pytest.mark.parametrize(
+        "hook", ["before_attempt", "on_retry", "on_success", "on_give_up"]
+    )
+    async_hooks = pytest.mark.parametrize(
+        "value",
+        [
+            coroutine_function,
+            [ok, coroutine_function],
+            functools.partial(coroutine_function, 1),
+        ],
+        ids=["function", "among others", "partial"],
+    )
+
+    @hooks
+    @async_hooks
+    def test_a_coroutine_function_as_hook(self, sync_way, hook, value):
+        """Refused when the form is made, so before anything is called."""
+        script = Flaky(["value"])
+        with pytest.raises(TypeError, match=f"{hook}.*coroutine_function"):
+            sync_way.run(script, **{hook: value})
+        assert script.calls == 0
+
+    @hooks
+    @async_hooks
+    def test_it_is_welcome_in_async_forms(self, async_way, hook, value):
+        """The same settings, where they can be awaited."""
+        assert async_way.run(Flaky(["value"]), **{hook: value}) == "value"
+
+    def test_attempt_timeout_in_a_block(self):
+        """Refused where the block starts."""
+        with pytest.raises(TypeError, match=r"attempt_timeout.*2"), retrying(attempt_timeout=2):
+            pytest.fail("the block ran")
+
+    def test_attempt_timeout_in_a_loop(self):
+        """In a sync loop nothing can be interrupted: it only shows as `attempt.timeout`."""
+        for attempt in retrying(attempt_timeout=2):
+            with attempt:
+                assert attempt.timeout == 2

@@ -1,0 +1,223 @@
+"""Contract 5: `with retrying(...) as call`, several calls under one deadline; its async twin."""
+
+from __future__ import annotations
+
+import pytest
+from ways import Flaky, as_coroutine_function, run_async
+
+from retrying_elegant import given_up, retrying
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Wrong(Exception):
+    """Not retried in these tests."""
+
+
+class Block:
+    """A block in one colour that makes its calls in turn and keeps what comes of them."""
+
+    def __init__(self, colour):
+        self.colour = colour
+        self.values = []
+        self.call = None
+
+    def run(self, *calls, **options):
+        if self.colour == "async":
+            return run_async(self.run_async(calls, options))
+        with retrying(**options) as self.call:
+            for risky in calls:
+                self.values.append(self.call(risky, len(self.values), key="word"))
+        return self.values
+
+    async def run_async(self, calls, options):
+        async with retrying(**options) as self.call:
+            for risky in calls:
+                risky = as_coroutine_function(risky)
+                self.values.append(await self.call(risky, len(self.values), key="word"))
+        return self.values
+
+
+@pytest.fixture(params=["sync", "async"])
+def block(request):
+    return Block(request.param)
+
+
+class TestCalls:
+    """`call(fn, *args, **kwargs)` runs `fn` under the policy."""
+
+    def test_each_call_is_retried(self, block):
+        """And gives its value."""
+        assert block.run(Flaky([Lost, "one"]), Flaky([Lost, Lost, "two"])) == ["one", "two"]
+        assert block.call.succeeded
+        assert block.call.error is None
+
+    def test_arguments_arrive(self, block):
+        """Positional and by keyword."""
+        seen = lambda *args, **kwargs: (args, kwargs)  # noqa: E731
+        assert block.run(seen, seen) == [((0,), {"key": "word"}), ((1,), {"key": "word"})]
+
+    def test_attempts_are_per_call(self, block):
+        """Each call has all of them."""
+        one, two, three = Flaky([Lost, "one"]), Flaky([Lost, "two"]), Flaky([Lost])
+        with pytest.raises(Lost):
+            block.run(one, two, three, attempts=2)
+        assert [one.calls, two.calls, three.calls] == [2, 2, 2]
+
+    def test_the_error_of_a_call_leaves_the_block(self, block):
+        """The calls after it are not made."""
+        error = Lost()
+        never = Flaky(["never"])
+        with pytest.raises(Lost) as caught:
+            block.run(Flaky([error]), never, attempts=2)
+        assert caught.value is error
+        assert never.calls == 0
+        assert not block.call.succeeded
+
+    def test_succeeded_is_true_while_no_call_gave_up(self):
+        """Though the block itself caught the error."""
+        with retrying(2) as call:
+            assert call.succeeded
+            call(Flaky([Lost, "value"]))
+            assert call.succeeded
+            with pytest.raises(Lost):
+                call(Flaky([Lost]))
+            assert not call.succeeded
+            call(Flaky(["value"]))
+            assert not call.succeeded
+
+    def test_succeeded_in_an_async_block(self):
+        """Likewise."""
+
+        async def main():
+            async with retrying(2) as call:
+                with pytest.raises(Lost):
+                    await call(as_coroutine_function(Flaky([Lost])))
+                await call(as_coroutine_function(Flaky(["value"])))
+            return call.succeeded
+
+        assert run_async(main()) is False
+
+    def test_an_error_of_the_block_itself_is_none_of_its_business(self, block):
+        """It leaves as it came, and nothing is called again."""
+
+        class Values(list):
+            def append(self, value):
+                raise Lost("in the block")
+
+        block.values = Values()
+        flaky = Flaky(["value"])
+        with pytest.raises(Lost, match="in the block") as caught:
+            block.run(flaky, raises=False)
+        assert flaky.calls == 1
+        assert not hasattr(caught.value, "__notes__")
+
+
+class TestDeadline:
+    """`timeout` is one deadline for the whole block."""
+
+    def test_the_calls_share_it(self, block, clock, waits):
+        """Two waits of two seconds are past; a third would end at six."""
+        with pytest.raises(Lost) as caught:
+            block.run(Flaky([Lost, "one"]), Flaky([Lost, "two"]), Flaky([Lost]), wait=2, timeout=6)
+        assert waits == [2, 2]
+        assert block.values == ["one", "two"]
+        assert given_up(caught.value).reason == "timeout"
+
+    def test_it_starts_with_the_block(self, clock, waits):
+        """Not with the first call."""
+        with pytest.raises(Lost), retrying(wait=2, timeout=6) as call:
+            clock.tick(3)
+            call(Flaky([Lost]))
+        assert waits == [2]
+
+    @pytest.mark.parametrize("late", [6, 60])
+    def test_a_call_that_begins_after_it_is_not_run(self, block, clock, late):
+        """It raises TimeoutError."""
+        flaky = Flaky(["value"])
+        with pytest.raises(TimeoutError):
+            block.run(lambda *_, **__: clock.tick(late), flaky, timeout=6)
+        assert flaky.calls == 0
+
+    def test_it_never_interrupts_a_running_call(self, block, clock):
+        """A late success is a success."""
+        block.run(lambda *_, **__: clock.tick(60), timeout=6)
+        assert block.call.succeeded
+
+    def test_each_block_has_its_own(self, clock):
+        """One object, two blocks, two deadlines."""
+        again = retrying(wait=2, timeout=6)
+        for _ in range(2):
+            with again as call:
+                call(Flaky([Lost, Lost, "value"]))
+            clock.tick(60)
+
+
+class TestRaisesFalse:
+    """With `raises=False` the first call that gives up ends the block silently."""
+
+    def test_the_block_ends_and_the_program_goes_on(self, block):
+        """`call.error` holds its error; the calls after it are not made."""
+        error = Lost()
+        never = Flaky(["never"])
+        values = block.run(Flaky(["one"]), Flaky([error]), never, attempts=2, raises=False)
+        assert values == ["one"]
+        assert never.calls == 0
+        assert not block.call.succeeded
+        assert block.call.error is error
+
+    def test_a_timeout_ends_it_too(self, block, clock, waits):
+        """Silently."""
+        block.run(Flaky([Lost]), wait=9, timeout=3, raises=False)
+        assert not block.call.succeeded
+        assert waits == []
+
+    def test_errors_that_are_not_retryable_still_leave(self, block):
+        """On the first attempt or a later one."""
+        # reading: "raises=False" means in a block what it means in a loop.
+        for script in ([Wrong], [Lost, Wrong]):
+            with pytest.raises(Wrong):
+                block.run(Flaky(script), on=Lost, raises=False)
+
+    def test_a_block_in_which_all_went_well(self, block):
+        """No error, every value."""
+        assert block.run(Flaky([Lost, "one"]), Flaky(["two"]), raises=False) == ["one", "two"]
+        assert block.call.succeeded
+        assert block.call.error is None
+
+
+class TestEntering:
+    """Entering one `with` twice at the same time raises `RuntimeError`; after another it may be."""
+
+    def test_one_inside_the_other(self):
+        """The outer block goes on."""
+        again = retrying(2)
+        with again as call:
+            with pytest.raises(RuntimeError), again:
+                pytest.fail("entered twice")
+            assert call(Flaky([Lost, "value"])) == "value"
+
+    def test_one_inside_the_other_async(self):
+        """Likewise."""
+
+        async def main():
+            again = retrying(2)
+            async with again as call:
+                with pytest.raises(RuntimeError):
+                    async with again:
+                        pytest.fail("entered twice")
+                return await call(as_coroutine_function(Flaky([Lost, "value"])))
+
+        assert run_async(main()) == "value"
+
+    def test_one_after_the_other(self):
+        """Each starts afresh, also after an error."""
+        again = retrying(2)
+        for _ in range(2):
+            with pytest.raises(Lost), again as call:
+                call(Flaky([Lost]))
+        with again as call:
+            call(Flaky(["value"]))
+        assert call.succeeded

@@ -1,0 +1,253 @@
+"""Contract 4: `retry`, the decorator (generators apart)."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+
+import pytest
+from ways import Flaky, as_coroutine_function, run_async
+
+from retrying_elegant import Policy, retry
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+@retry
+def module_level(number):
+    return number + 1
+
+
+class TestForms:
+    """Bare `@retry`, `@retry()`, `@retry(3, ...)`, `@retry(policy, ...)`."""
+
+    @pytest.mark.parametrize(
+        ("decorator", "attempts"),
+        [
+            (retry, 5),
+            (retry(), 5),
+            (retry(3), 3),
+            (retry(attempts=3), 3),
+            (retry(3, on=Lost, wait=1), 3),
+            (retry(Policy(2)), 2),
+            (retry(Policy(2), wait=1), 2),
+            (retry(Policy(2), attempts=4), 4),
+        ],
+        ids=["bare", "()", "3", "attempts=3", "3 and more", "policy", "policy and more", "changed"],
+    )
+    @pytest.mark.parametrize("colour", [lambda f: f, as_coroutine_function], ids=["sync", "async"])
+    def test_each_gives_a_retrying_function(self, decorator, attempts, colour):
+        """With the attempts that were asked for."""
+        flaky = Flaky([Lost])
+        decorated = decorator(colour(flaky))
+        with pytest.raises(Lost):
+            run_async(decorated()) if colour is as_coroutine_function else decorated()
+        assert flaky.calls == attempts
+        assert decorated.policy.attempts == attempts
+
+    def test_one_decorator_serves_many_functions(self):
+        """`retry(...)` holds no function."""
+        twice = retry(2)
+        one, two = twice(Flaky([Lost, 1])), twice(Flaky([Lost, 2]))
+        assert (one(), two(), one()) == (1, 2, 1)
+
+
+class TestMetadata:
+    """Name, docstring, signature, defaults and `__wrapped__` stay."""
+
+    @staticmethod
+    def plain(url: str, *, limit: int = 3) -> str:
+        """The docstring."""
+        return url * limit
+
+    @staticmethod
+    async def coroutine_function(url: str, *, limit: int = 3) -> str:
+        """The docstring."""
+        return url * limit
+
+    @pytest.mark.parametrize("function", [plain, coroutine_function], ids=["sync", "async"])
+    def test_they_stay(self, function):
+        """All of them."""
+        original = function.__func__
+        decorated = retry(3)(original)
+        assert decorated.__name__ == original.__name__
+        assert decorated.__qualname__ == original.__qualname__
+        assert decorated.__module__ == original.__module__
+        assert decorated.__doc__ == "The docstring."
+        assert decorated.__wrapped__ is original
+        assert inspect.signature(decorated) == inspect.signature(original)
+        assert inspect.iscoroutinefunction(decorated) is inspect.iscoroutinefunction(original)
+
+    def test_arguments_and_defaults_arrive(self):
+        """Positional, by keyword, by default."""
+        decorated = retry(self.plain)
+        assert decorated("a") == "aaa"
+        assert decorated("a", limit=2) == "aa"
+        assert decorated(url="a", limit=1) == "a"
+
+    def test_its_policy_shows(self):
+        """At run time the function also has `.policy`."""
+        # reading: the very policy that was given, its name not filled in.
+        policy = Policy(3, on=Lost)
+        assert retry(policy)(Flaky([1])).policy == policy
+        assert retry(3, on=Lost)(Flaky([1])).policy == policy
+
+    def test_it_pickles_by_its_name(self):
+        """Decorated module-level functions pickle."""
+        copy = pickle.loads(pickle.dumps(module_level))
+        assert copy is module_level
+        assert copy(1) == 2
+
+
+class Service:
+    """Methods of each kind, each failing once and then giving what it got."""
+
+    def __init__(self):
+        self.flaky = Flaky([Lost, "value"])
+
+    @retry
+    def method(self, *args):
+        return self.flaky(), args
+
+    @retry(2)
+    async def async_method(self, *args):
+        return self.flaky(), args
+
+    @retry
+    @classmethod
+    def above_classmethod(cls, flaky):
+        return flaky(), cls
+
+    @classmethod
+    @retry
+    def below_classmethod(cls, flaky):
+        return flaky(), cls
+
+    @retry(2)
+    @staticmethod
+    def above_staticmethod(flaky):
+        return flaky()
+
+    @staticmethod
+    @retry(2)
+    def below_staticmethod(flaky):
+        return flaky()
+
+    @retry
+    @classmethod
+    async def async_above_classmethod(cls, flaky):
+        return flaky(), cls
+
+    @classmethod
+    @retry
+    async def async_below_classmethod(cls, flaky):
+        return flaky(), cls
+
+    def __call__(self):
+        return self.flaky()
+
+
+class AsyncService(Service):
+    """An object with `async def __call__`."""
+
+    async def __call__(self):
+        return self.flaky()
+
+
+class TestCallables:
+    """Works on functions, methods of each kind, lambdas, partials and callable objects."""
+
+    def test_methods(self):
+        """Bound as ever, and each object by itself."""
+        one, two = Service(), Service()
+        assert one.method(1) == ("value", (1,))
+        assert two.flaky.calls == 0
+        assert Service.method(two, 2) == ("value", (2,))
+
+    def test_async_methods(self):
+        """Driven by the async driver."""
+        service = Service()
+        assert run_async(service.async_method(1)) == ("value", (1,))
+        assert service.flaky.calls == 2
+
+    @pytest.mark.parametrize("holder", [Service, Service()], ids=["class", "object"])
+    @pytest.mark.parametrize("side", ["above", "below"])
+    def test_class_and_static_methods(self, holder, side):
+        """On either side, called on the class or on an object."""
+        assert getattr(holder, f"{side}_classmethod")(Flaky([Lost, 1])) == (1, Service)
+        assert getattr(holder, f"{side}_staticmethod")(Flaky([Lost, 1])) == 1
+        coroutine = getattr(holder, f"async_{side}_classmethod")(Flaky([Lost, 1]))
+        assert run_async(coroutine) == (1, Service)
+
+    def test_class_methods_of_a_subclass(self):
+        """`cls` is the class it was called on."""
+        assert AsyncService.above_classmethod(Flaky([Lost, 1])) == (1, AsyncService)
+
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda risky: lambda: risky(),
+            functools.partial,
+            lambda risky: functools.partial(functools.partial(lambda a, b: risky(), 1), b=2),
+            lambda risky: risky,
+        ],
+        ids=["lambda", "partial", "partial of a partial", "object"],
+    )
+    def test_sync_callables(self, wrap):
+        """Whatever can be called."""
+        flaky = Flaky([Lost, "value"])
+        assert retry(wrap(flaky))() == "value"
+        assert flaky.calls == 2
+
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda service: service,
+            functools.partial,
+            lambda service: functools.partial(as_coroutine_function(service.flaky)),
+            lambda service: service.__call__,
+        ],
+        ids=["object", "partial of an object", "partial of a function", "bound method"],
+    )
+    def test_async_callables(self, wrap):
+        """Also inside partials and objects with `async def __call__`."""
+        service = AsyncService()
+        decorated = retry(wrap(service))
+        assert inspect.iscoroutinefunction(decorated)
+        assert run_async(decorated()) == "value"
+        assert service.flaky.calls == 2
+
+
+class TestReentrance:
+    """Recursion and re-entrance do not disturb each other."""
+
+    def test_recursion(self):
+        """Each level fails once and counts its own attempts."""
+        numbers = []
+        failed = set()
+
+        @retry(2, before_attempt=lambda attempt: numbers.append((*attempt.args, attempt.number)))
+        def descend(depth):
+            if depth not in failed:
+                failed.add(depth)
+                raise Lost
+            return depth + (descend(depth - 1) if depth else 0)
+
+        assert descend(3) == 6
+        assert numbers == [(depth, number) for depth in (3, 2, 1, 0) for number in (1, 2)]
+
+    def test_async_recursion(self):
+        """The same for coroutine functions."""
+        failed = set()
+
+        @retry(2)
+        async def descend(depth):
+            if depth not in failed:
+                failed.add(depth)
+                raise Lost
+            return depth + (await descend(depth - 1) if depth else 0)
+
+        assert run_async(descend(3)) == 6

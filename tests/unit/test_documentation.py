@@ -1,0 +1,56 @@
+"""Every example that a user can read runs: in the pages, and in the docstrings."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import documents
+import pytest
+
+import retrying_elegant
+
+MODULES = [
+    importlib.import_module(f"retrying_elegant.{module.name}")
+    for module in pkgutil.iter_modules(retrying_elegant.__path__)
+    if module.name != "__main__"
+]
+
+
+class TestPages:
+    """Every code block in a page runs."""
+
+    @pytest.mark.parametrize("page", documents.PAGES, ids=lambda page: page.name)
+    def test_its_blocks_run_from_top_to_bottom(self, page):
+        """In one namespace, as a reader would type them; waits are skipped."""
+        documents.run(page, have=False)
+
+    def test_blocks_are_found(self):
+        """The README has several: a pattern that finds nothing would pass everything."""
+        readme = documents.ROOT / "README.md"
+        assert len(documents.blocks(readme)) == readme.read_text(encoding="utf-8").count(
+            "```python"
+        )
+        assert documents.run(readme, have=False) >= 5
+
+
+class TestDocstrings:
+    """Every example in a docstring runs, and gives what it says."""
+
+    @pytest.mark.parametrize("module", [retrying_elegant, *MODULES], ids=lambda m: m.__name__)
+    def test_its_examples_run(self, module):
+        """Waits are skipped."""
+        found = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+        assert found.failed == 0
+
+    def test_public_names_have_examples(self):
+        """Each public class and function shows how it is used."""
+        finder = doctest.DocTestFinder(recurse=True, exclude_empty=True)
+        without = [
+            name
+            for name in retrying_elegant.__all__
+            if callable(public := getattr(retrying_elegant, name))
+            and not any(test.examples for test in finder.find(public, name))
+        ]
+        assert without == []

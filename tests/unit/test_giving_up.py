@@ -1,0 +1,240 @@
+"""Contract 4 and 6: what leaves when a policy gives up."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import traceback
+from pathlib import Path
+
+import pytest
+from ways import Flaky
+
+import retrying_elegant
+from retrying_elegant import RetryBudget, given_up, retry
+
+PACKAGE = Path(retrying_elegant.__file__).parent
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Wrong(Exception):
+    """Not retried in these tests."""
+
+
+def failure(way, risky, *args, **options):
+    """The error that leaves."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller looks at it
+        way.run(risky, *args, **options)
+    return caught.value
+
+
+def note_lines(error):
+    (note,) = error.__notes__
+    return note.splitlines()
+
+
+class TestTheOriginalErrorLeaves:
+    """The original exception leaves: same object, traceback of the real failure."""
+
+    def test_the_same_object(self, way):
+        """The last one."""
+        last = Lost()
+        assert failure(way, Flaky([Lost, Lost, last]), 3) is last
+
+    def test_the_traceback_ends_where_it_failed(self, way):
+        """In the user's function."""
+        error = failure(way, Flaky([Lost]), 3)
+        *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+        assert innermost.f_code is Flaky.__call__.__code__
+
+    def test_two_library_frames_at_the_most(self, way):
+        """None at all in a loop, whose body is the user's own."""
+        error = failure(way, Flaky([Lost]), 3)
+        ours = [
+            frame.f_code.co_qualname
+            for frame, _ in traceback.walk_tb(error.__traceback__)
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
+        ]
+        assert len(ours) <= (0 if way.form == "loop" else 2), ours
+
+    def test_no_earlier_error_is_chained_in(self, way):
+        """`__cause__` and `__context__` are empty if the attempt left them so."""
+        error = failure(way, Flaky([Lost, Wrong, Lost]), 3)
+        assert error.__cause__ is None
+        assert error.__context__ is None
+        assert error.__suppress_context__ is False
+
+    def test_cause_and_context_stay_as_the_attempt_left_them(self, way):
+        """`raise ... from ...` inside `except`."""
+        cause, context = ZeroDivisionError(), KeyError()
+
+        def risky():
+            try:
+                raise context
+            except KeyError:
+                raise Lost from cause
+
+        error = failure(way, risky, 3)
+        assert error.__cause__ is cause
+        assert error.__context__ is context
+
+    def test_an_error_that_the_caller_was_handling_stays_the_context(self, way):
+        """As it would without the library."""
+        handled = KeyError()
+        try:
+            raise handled
+        except KeyError:
+            error = failure(way, Flaky([Lost]), 3)
+        assert error.__context__ is handled
+
+
+class TestNotRetryable:
+    """What was not retryable on the first attempt leaves as it came: no note, no record."""
+
+    def test_on_the_first_attempt(self, way):
+        """Nothing shows that a policy was there."""
+        error = failure(way, Flaky([Wrong]), on=Lost)
+        assert not hasattr(error, "__notes__")
+        assert given_up(error) is None
+
+    def test_on_a_later_attempt(self, way):
+        """There is something to tell."""
+        error = failure(way, Flaky([Lost, Wrong]), on=Lost, name="fetch")
+        assert "gave up on fetch after 2 attempts" in note_lines(error)[0]
+        assert given_up(error).reason == "not retryable"
+
+
+class TestNote:
+    """A note, followed by one line for each of the last ten failed attempts."""
+
+    def test_the_first_line(self, way, clock):
+        """To the letter."""
+        error = failure(way, Flaky([Lost]), 4, wait=[1, 2, 4.31], name="fetch")
+        assert note_lines(error)[0] == (
+            "retrying_elegant: gave up on fetch after 4 attempts in 7.31 s (no attempts left)"
+        )
+
+    def test_a_line_for_each_failed_attempt(self, way, clock):
+        """Number, seconds since start, type and text of the error."""
+        script = [Lost("first text"), Wrong("second text"), Lost("third text")]
+        _, *lines = note_lines(failure(way, Flaky(script), 3, wait=20))
+        assert len(lines) == 3
+        for line, number, seconds, error in zip(
+            lines, "123", ["0", "20", "40"], script, strict=True
+        ):
+            assert re.search(rf"\b{number}\b", line)
+            assert re.search(rf"\b{seconds}(\.0+)? ?s", line)
+            assert type(error).__name__ in line
+            assert str(error) in line
+
+    def test_the_last_ten(self, way):
+        """Of fifteen attempts the first five are left out."""
+        script = [Lost(f"text {number:02}") for number in range(1, 16)]
+        _, *lines = note_lines(failure(way, Flaky(script), 15))
+        assert [re.search(r"text (\d\d)", line)[1] for line in lines] == [
+            f"{number:02}" for number in range(6, 16)
+        ]
+
+    def test_a_long_text_is_cut(self, way):
+        """At 200 characters, also a text of 10 MB."""
+        line = note_lines(failure(way, Flaky([Lost("x" * 10_000_000)]), 2))[1]
+        longest = max(map(len, re.findall("x+", line)))
+        assert 150 <= longest <= 200
+
+    def test_a_text_of_many_lines_stays_on_one(self, way):
+        """One line for each attempt."""
+        assert len(note_lines(failure(way, Flaky([Lost("one\ntwo\r\nthree")]), 3))) == 4
+
+    def test_the_user_s_own_notes_stay(self, way):
+        """Beside that of the library."""
+        error = Lost()
+        error.add_note("mine")
+        assert failure(way, Flaky([error]), 2).__notes__[0] == "mine"
+        assert len(error.__notes__) == 2
+
+
+class TestRecord:
+    """`given_up(error)`: the record of the last policy that gave up on it, or None."""
+
+    def test_its_fields(self, way, clock):
+        """`GiveUp(name, attempts, elapsed, reason, history)`."""
+        record = given_up(failure(way, Flaky([Lost("text")]), 3, wait=2, name="fetch"))
+        assert record.name == "fetch"
+        assert record.attempts == 3
+        assert record.elapsed == 4
+        assert record.reason == "attempts"
+        assert isinstance(record.history, tuple)
+        assert len(record.history) == 3
+        assert all("text" in line for line in record.history)
+
+    def test_elapsed_includes_the_attempts_themselves(self, way, clock):
+        """The first one too."""
+
+        def risky():
+            clock.tick(5)
+            raise Lost
+
+        assert given_up(failure(way, risky, 2, wait=1)).elapsed == 11
+
+    @pytest.mark.parametrize(
+        ("reason", "script", "options"),
+        [
+            ("attempts", [Lost], {"attempts": 2}),
+            ("timeout", [Lost], {"wait": 3, "timeout": 2}),
+            ("budget", [Lost], {"budget": RetryBudget(1), "attempts": None}),
+            ("not retryable", [Lost, Wrong], {"on": Lost}),
+        ],
+        ids=["attempts", "timeout", "budget", "not retryable"],
+    )
+    def test_its_reason(self, way, reason, script, options):
+        """One of four."""
+        assert given_up(failure(way, Flaky(script), **options)).reason == reason
+
+    def test_there_is_none_for_other_errors(self):
+        """None, not an error."""
+        assert given_up(Lost()) is None
+
+    def test_it_pickles(self, way):
+        """As a value."""
+        record = given_up(failure(way, Flaky([Lost("text")]), 2))
+        copy = pickle.loads(pickle.dumps(record))
+        assert copy == record
+        assert (copy.attempts, copy.reason) == (2, "attempts")
+
+    def test_the_error_still_pickles(self, way):
+        """Note and record do not get in the way of a process pool."""
+        error = failure(way, Flaky([Lost("text")]), 2)
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is Lost
+        assert copy.args == ("text",)
+
+    def test_unless_given_up(self, way):
+        """Do not retry again what an inner layer has already retried."""
+        flaky = Flaky([Lost])
+        error = failure(way, retry(3, name="inner")(flaky), 5, unless=given_up, name="outer")
+        assert flaky.calls == 3
+        assert given_up(error).name == "inner"
+
+
+class TestRaisedAgain:
+    """Given up on again: the latest record, and not a second note of the same name."""
+
+    def test_by_the_same_name(self, way):
+        """Two attempts, then three."""
+        error = Lost()
+        failure(way, Flaky([error]), 2, name="fetch")
+        failure(way, Flaky([error]), 3, name="fetch")
+        assert given_up(error).attempts == 3
+        assert "\n".join(error.__notes__).count("gave up on fetch") == 1
+
+    def test_by_another_name(self, way):
+        """Through two layers; the outer one comes last."""
+        error = Lost()
+        inner = retry(2, name="inner")(Flaky([error]))
+        assert failure(way, inner, 3, name="outer") is error
+        assert given_up(error).name == "outer"
+        notes = "\n".join(error.__notes__)
+        assert (notes.count("gave up on inner"), notes.count("gave up on outer")) == (1, 1)

@@ -1,0 +1,137 @@
+"""Contract 7: what the logger `retrying_elegant` says, and what it never says."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+from ways import Flaky
+
+from retrying_elegant import RetryError, retry, retrying
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+@pytest.fixture
+def lines(caplog):
+    """The messages of the library's logger so far, all of them warnings."""
+
+    def lines():
+        records = [record for record in caplog.records if record.name == "retrying_elegant"]
+        assert {record.levelno for record in records} <= {logging.WARNING}
+        return [record.getMessage() for record in records]
+
+    caplog.set_level(logging.DEBUG)
+    return lines
+
+
+class TestLogger:
+    """Logger `retrying_elegant`: one WARNING per retry, one when it gives up, each on one line."""
+
+    def test_a_first_success_says_nothing(self, way, lines):
+        """Not even at DEBUG."""
+        way.run(Flaky(["value"]))
+        assert lines() == []
+
+    def test_one_for_each_retry(self, way, lines):
+        """And none for the success."""
+        way.run(Flaky([Lost("first text"), Lost("second text"), "value"]), name="fetch")
+        first, second = lines()
+        for line, number, text in [(first, "1", "first text"), (second, "2", "second text")]:
+            assert "fetch" in line
+            assert re.search(rf"\b{number}\b", line)
+            assert "Lost" in line
+            assert text in line
+
+    def test_one_when_it_gives_up(self, way, lines):
+        """After those of the retries."""
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost("some text")]), 3, name="fetch")
+        *retries, last = lines()
+        assert len(retries) == 2
+        assert re.search(r"\b3\b", last)
+        assert "fetch" in last
+        assert "some text" in last
+
+    def test_one_for_each_refused_result(self, way, lines):
+        """Polling retries too."""
+        way.run(Flaky(["pending", "ready"]), until=lambda value: value == "ready", name="poll")
+        (line,) = lines()
+        assert "poll" in line
+
+    def test_a_long_text_is_cut(self, way, lines):
+        """At 200 characters, also one of 10 MB."""
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost("x" * 10_000_000)]), 2)
+        assert len(lines()) == 2
+        for line in lines():
+            longest = max(map(len, re.findall("x+", line)))
+            assert 150 <= longest <= 200
+
+    @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\n\n  \n"])
+    def test_newlines_are_collapsed(self, way, lines, newline):
+        """Each record is one line, and its words stay apart."""
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost(f"one{newline}two")]), 2)
+        assert len(lines()) == 2
+        for line in lines():
+            assert len(line.splitlines()) == 1
+            assert "one two" in line
+
+    def test_a_text_with_percent_signs_is_no_format(self, way, lines):
+        """It arrives as it is."""
+        way.run(Flaky([Lost("100 %s of %d"), "value"]), name="50 %d")
+        (line,) = lines()
+        assert "100 %s of %d" in line
+        assert "50 %d" in line
+
+    def test_no_handler_is_installed(self, way):
+        """And nothing is kept from the handlers of the user."""
+        way.run(Flaky([Lost, "value"]))
+        logger = logging.getLogger("retrying_elegant")
+        assert logger.handlers == []
+        assert logger.propagate
+        assert logger.level == logging.NOTSET
+
+    def test_a_silenced_logger_stays_silent(self, way, lines, caplog):
+        """By its level, as any logger."""
+        caplog.set_level(logging.ERROR, logger="retrying_elegant")
+        way.run(Flaky([Lost, "value"]))
+        assert lines() == []
+
+
+class TestNeverArgumentsOrResults:
+    """Never arguments or results."""
+
+    def test_arguments_of_a_decorated_call(self, lines):
+        """Positional and by keyword."""
+
+        @retry(2)
+        def login(user, *, password):
+            raise Lost("refused")
+
+        with pytest.raises(Lost):
+            login("s3cret", password="s3cret")
+        assert len(lines()) == 2
+        assert "s3cret" not in "".join(lines())
+
+    def test_arguments_of_a_call_in_a_block(self, lines):
+        """Positional and by keyword."""
+
+        def login(user, *, password):
+            raise Lost("refused")
+
+        with retrying(2, raises=False) as call:
+            call(login, "s3cret", password="s3cret")
+        assert len(lines()) == 2
+        assert "s3cret" not in "".join(lines())
+
+    def test_results(self, way, lines):
+        """Refused ones."""
+        with pytest.raises(RetryError):
+            way.run(Flaky(["s3cret"]), 2, until=lambda value: False)
+        assert len(lines()) == 2
+        assert "s3cret" not in "".join(lines())

@@ -1,0 +1,267 @@
+"""Contract 5: `for attempt in retrying(...)` and its async twin."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from ways import Flaky, run_async
+
+from retrying_elegant import Policy, retrying
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Wrong(Exception):
+    """Not retried in these tests."""
+
+
+def endings(events):
+    """Hooks that write down how each call ended."""
+    return {
+        "on_success": lambda attempt: events.append(("success", attempt.number)),
+        "on_give_up": lambda attempt: events.append(("give up", attempt.number)),
+    }
+
+
+def falling_off(loop, flaky):
+    for attempt in loop:
+        with attempt:
+            flaky()
+
+
+def breaking(loop, flaky):
+    for attempt in loop:
+        with attempt:
+            flaky()
+            break
+
+
+def returning(loop, flaky):
+    for attempt in loop:
+        with attempt:
+            return flaky()
+    return None
+
+
+def continuing(loop, flaky):
+    for attempt in loop:
+        with attempt:
+            flaky()
+            continue
+
+
+async def falling_off_async(loop, flaky):
+    async for attempt in loop:
+        async with attempt:
+            flaky()
+
+
+async def breaking_async(loop, flaky):
+    async for attempt in loop:
+        async with attempt:
+            flaky()
+            break
+
+
+async def returning_async(loop, flaky):
+    async for attempt in loop:
+        async with attempt:
+            return flaky()
+    return None
+
+
+async def continuing_async(loop, flaky):
+    async for attempt in loop:
+        async with attempt:
+            flaky()
+            continue
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        *(falling_off, breaking, returning, continuing),
+        *(falling_off_async, breaking_async, returning_async, continuing_async),
+    ],
+)
+class TestLeavingThePass:
+    """`break`, `return`, `continue` and falling off the end of the `with` count as success."""
+
+    def run(self, leave, flaky, **options):
+        outcome = leave(retrying(**options), flaky)
+        return run_async(outcome) if inspect.iscoroutine(outcome) else outcome
+
+    def test_at_once(self, leave):
+        """One attempt, one success."""
+        events = []
+        flaky = Flaky(["value", Wrong])
+        self.run(leave, flaky, **endings(events))
+        assert flaky.calls == 1
+        assert events == [("success", 1)]
+
+    def test_after_a_retry(self, leave):
+        """The second attempt is the last."""
+        events = []
+        flaky = Flaky([Lost, "value", Wrong])
+        self.run(leave, flaky, **endings(events))
+        assert flaky.calls == 2
+        assert events == [("success", 2)]
+
+    def test_never(self, leave):
+        """The final failure leaves."""
+        events = []
+        with pytest.raises(Lost):
+            self.run(leave, Flaky([Lost]), **endings(events))
+        assert events == [("give up", 5)]
+
+
+class TestPasses:
+    """Each pass yields a new `Attempt`; a retryable failure is suppressed, the next follows."""
+
+    def test_each_pass_has_a_new_attempt(self):
+        """Counted from 1."""
+        attempts = []
+        for attempt in retrying(3, raises=False):
+            attempts.append(attempt)
+            with attempt:
+                raise Lost
+        assert [attempt.number for attempt in attempts] == [1, 2, 3]
+        assert len(set(map(id, attempts))) == 3
+
+    def test_the_wait_is_slept_by_the_loop(self, waits):
+        """Not yet when the `with` has ended."""
+        slept = []
+        for attempt in retrying(3, wait=2, raises=False):
+            with attempt:
+                raise Lost
+            slept.append(list(waits))
+        assert slept == [[], [2], [2, 2]]
+
+    def test_the_final_failure_leaves_from_the_with_itself(self):
+        """The rest of the last pass does not run."""
+        passed = []
+        with pytest.raises(Lost):
+            for attempt in retrying(3):
+                with attempt:
+                    raise Lost
+                passed.append(attempt.number)
+        assert passed == [1, 2]
+
+    def test_a_loop_left_between_passes_has_no_ending_hook(self):
+        """`break` outside the `with`, after a failure."""
+        events = []
+        for attempt in retrying(**endings(events)):
+            with attempt:
+                raise Lost
+            break
+        assert events == []
+
+    def test_a_success_stays_one_when_the_rest_of_the_pass_breaks(self):
+        """One ending, and no pass after it."""
+        events = []
+        for attempt in retrying(**endings(events)):
+            with attempt:
+                pass
+            break
+        assert events == [("success", 1)]
+
+    def test_an_error_outside_the_with_is_none_of_its_business(self):
+        """It leaves, unmarked, and nothing is retried."""
+        passes = []
+        with pytest.raises(Lost) as caught:
+            for attempt in retrying():
+                passes.append(attempt.number)
+                with attempt:
+                    pass
+                raise Lost
+        assert passes == [1]
+        assert not hasattr(caught.value, "__notes__")
+
+    def test_its_default_name_is_where_it_stands(self):
+        """`file.py:line`."""
+        line = inspect.currentframe().f_lineno + 1
+        for attempt in retrying():
+            with attempt:
+                assert attempt.name == f"test_loop.py:{line}"
+
+    def test_its_default_name_in_a_coroutine(self):
+        """The same for `async for`."""
+
+        async def main():
+            line = inspect.currentframe().f_lineno + 1
+            async for attempt in retrying():
+                async with attempt:
+                    assert attempt.name == f"test_loop.py:{line}"
+
+        run_async(main())
+
+
+class TestRaisesFalse:
+    """`raises=False`: the final retryable failure is swallowed and the loop ends."""
+
+    def test_the_loop_ends(self, loop_way):
+        """After all attempts."""
+        flaky = Flaky([Lost])
+        assert loop_way.run(flaky, 3, raises=False) is None
+        assert flaky.calls == 3
+
+    def test_errors_that_are_not_retryable_still_leave(self, loop_way):
+        """On the first attempt or a later one."""
+        for script in ([Wrong], [Lost, Wrong]):
+            with pytest.raises(Wrong):
+                loop_way.run(Flaky(script), on=Lost, raises=False)
+
+    def test_a_timeout_ends_it_too(self, loop_way, waits):
+        """Silently."""
+        assert loop_way.run(Flaky([Lost]), wait=9, timeout=3, raises=False) is None
+        assert waits == []
+
+
+class TestIteratingAgain:
+    """A `retrying` object can be iterated any number of times; each iteration starts afresh."""
+
+    @pytest.mark.parametrize(
+        "form", [retrying(3), retrying(Policy(3)), retrying(Policy(9), attempts=3)]
+    )
+    def test_one_loop_after_another(self, form):
+        """Each counts its own attempts."""
+        for _ in range(3):
+            flaky = Flaky([Lost])
+            with pytest.raises(Lost):
+                falling_off(form, flaky)
+            assert flaky.calls == 3
+
+    def test_each_has_its_own_timeout(self, clock):
+        """It starts with the loop, not with the object."""
+        again = retrying(wait=2, timeout=3)
+        clock.tick(60)
+        falling_off(again, Flaky([Lost, "value"]))
+        clock.tick(60)
+        falling_off(again, Flaky([Lost, "value"]))
+
+    def test_one_loop_inside_another(self):
+        """The inner one disturbs nothing."""
+        again = retrying(3)
+        numbers = []
+        flaky = Flaky([Lost, "value"])
+        for outer in again:
+            with outer:
+                for inner in again:
+                    with inner:
+                        numbers.append((outer.number, inner.number))
+                        flaky()
+                flaky.calls = 0
+                if outer.number < 3:
+                    raise Lost
+        assert numbers == [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)]
+
+    def test_sync_and_async_by_turns(self):
+        """One object serves both."""
+        again = retrying(2)
+        flaky = Flaky([Lost, "value", Lost, "value"])
+        falling_off(again, flaky)
+        run_async(falling_off_async(again, flaky))
+        assert flaky.calls == 4

@@ -1,0 +1,202 @@
+"""Contract 3 and 15: nothing is kept alive that nobody needs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import traceback
+from contextlib import suppress
+from weakref import WeakSet
+
+import pytest
+from ways import run_async
+
+CALLS = 1_000
+CHAINS = [None, "__cause__", "__context__"]
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Local:
+    """Something that a failed attempt has in its hands."""
+
+
+class Leaky:
+    """Attempts that hold a local while they fail, and know which of those are still alive."""
+
+    def __init__(self, failures, chain=None):
+        self.failures = failures
+        self.chain = chain
+        self.calls = 0
+        self.alive = WeakSet()
+
+    def __call__(self):
+        self.calls += 1
+        if self.calls % (self.failures + 1) == 0:
+            return "value"
+        _local = self.tracked(Local())
+        if self.chain == "__cause__":
+            raise self.tracked(Lost()) from self.caught()
+        if self.chain == "__context__":
+            try:
+                self.deeper()
+            except Lost:
+                raise self.tracked(Lost())  # noqa: B904 - a context is the point
+        raise self.tracked(Lost())
+
+    def tracked(self, thing):
+        self.alive.add(thing)
+        return thing
+
+    def caught(self):
+        """An error that has been raised and caught."""
+        try:
+            self.deeper()
+        except Lost as error:
+            return error
+
+    def deeper(self):
+        """One frame further down, with a local of its own."""
+        _local = self.tracked(Local())
+        raise self.tracked(Lost())
+
+    def locals_alive(self):
+        return sum(isinstance(thing, Local) for thing in self.alive)
+
+
+@pytest.fixture
+def no_collector():
+    """Reference counting alone."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def left_by_many(way, leaky, *args, **options):
+    """What the same call over and over leaves: objects alive, and garbage for the collector."""
+
+    async def main():
+        for _ in range(CALLS):
+            with suppress(Lost):
+                await way.start(leaky, *args, **options)
+        return len(leaky.alive), gc.collect()
+
+    if way.colour == "async":
+        return run_async(main())
+    for _ in range(CALLS):
+        with suppress(Lost):
+            way.start(leaky, *args, **options)
+    return len(leaky.alive), gc.collect()
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+class TestAfterTheCall:
+    """No reference cycles after success or give-up in decorated calls, nor in loops."""
+
+    def test_a_success_after_a_retry_leaves_nothing(self, way, no_collector, chain):
+        """No frame, no local, no error, and nothing for the collector."""
+        leaky = Leaky(1, chain)
+        alive, garbage = left_by_many(way, leaky, 2, wait=0)
+        assert leaky.calls == 2 * CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+    def test_giving_up_leaves_nothing(self, way, no_collector, chain):
+        """Once the caller has let go of the error."""
+        leaky = Leaky(3 * CALLS, chain)
+        alive, garbage = left_by_many(way, leaky, 2, wait=0)
+        assert leaky.calls == 2 * CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+    def test_what_is_not_retryable_leaves_nothing(self, way, no_collector, chain):
+        """After the only attempt."""
+        leaky = Leaky(3 * CALLS, chain)
+        alive, garbage = left_by_many(way, leaky, on=())
+        assert leaky.calls == CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+class TestBeforeTheWait:
+    """A failed attempt's frames die before the wait, in every form."""
+
+    def test_they_are_dead_in_a_sync_wait(self, sync_way, own_waits, no_collector, chain):
+        """Also those of errors behind the error."""
+        leaky = Leaky(1, chain)
+        alive = []
+        own_waits.setattr("time.sleep", lambda seconds: alive.append(leaky.locals_alive()))
+        assert sync_way.run(leaky, wait=10) == "value"
+        assert alive == [0]
+
+    def test_they_are_dead_in_an_async_wait(self, async_way, own_waits, no_collector, chain):
+        """Looked at from another task, half-way through."""
+        leaky = Leaky(1, chain)
+
+        async def main():
+            task = asyncio.create_task(async_way.start(leaky, wait=10))
+            await asyncio.sleep(5)
+            assert leaky.calls == 1
+            assert leaky.locals_alive() == 0
+            return await task
+
+        assert run_async(main()) == "value"
+
+    def test_they_are_dead_at_the_next_attempt(self, way, no_collector, chain):
+        """After every retry."""
+        leaky = Leaky(4, chain)
+        alive = []
+        before = {"before_attempt": lambda attempt: alive.append(leaky.locals_alive())}
+        assert way.run(leaky, **before) == "value"
+        assert alive == [0] * 5
+
+
+class TestTheCallersOwnErrors:
+    """What the caller was already handling before the call keeps its traceback."""
+
+    def test_it_stays_intact(self, way):
+        """Though the errors of the attempts have it as their context."""
+
+        def outer():
+            raise KeyError("outer")
+
+        try:
+            outer()
+        except KeyError as handled:
+            before = traceback.format_tb(handled.__traceback__)
+            assert way.run(Leaky(2), wait=0) == "value"
+            assert traceback.format_tb(handled.__traceback__) == before
+            assert "outer" in before[-1]
+
+    def test_so_do_the_errors_behind_it(self, way):
+        """Its cause and its context."""
+
+        def outer():
+            try:
+                raise KeyError("first")
+            except KeyError as first:
+                raise ZeroDivisionError("second") from first
+
+        try:
+            outer()
+        except ZeroDivisionError as handled:
+            before = traceback.format_exception(handled)
+            assert way.run(Leaky(2, "__context__"), wait=0) == "value"
+            assert traceback.format_exception(handled) == before
+
+    def test_so_it_does_in_the_coroutine_that_handles_it(self, async_way):
+        """Inside the event loop."""
+
+        async def main():
+            try:
+                raise KeyError("outer")
+            except KeyError as handled:
+                before = traceback.format_tb(handled.__traceback__)
+                await async_way.start(Leaky(2), wait=0)
+                assert traceback.format_tb(handled.__traceback__) == before != []
+
+        run_async(main())

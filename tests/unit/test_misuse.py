@@ -1,0 +1,252 @@
+"""Contract 4, 5 and 14: what is easily written by mistake, and what the library says to it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import warnings
+
+import pytest
+from ways import Flaky, as_coroutine_function, run_async
+
+from retrying_elegant import retry, retrying
+
+DID_YOU_MEAN = re.compile("did you mean", re.IGNORECASE)
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class TestTheOtherWord:
+    """`for ... in retry()`, `@retrying()`, `@retry(OSError)`: refused with "did you mean"."""
+
+    def test_for_in_retry(self):
+        """retrying is meant."""
+        with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
+            for _ in retry():
+                pytest.fail("there is no loop here")
+        assert "retrying" in str(caught.value)
+
+    def test_async_for_in_retry(self):
+        """retrying is meant."""
+
+        async def main():
+            async for _ in retry():
+                pytest.fail("there is no loop here")
+
+        with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
+            run_async(main())
+        assert "retrying" in str(caught.value)
+
+    @pytest.mark.parametrize("colour", [lambda f: f, as_coroutine_function], ids=["sync", "async"])
+    @pytest.mark.parametrize(
+        "decorator",
+        [lambda f: retrying()(f), lambda f: retrying(3, on=Lost)(f)],
+        ids=["()", "with options"],
+    )
+    def test_retrying_as_a_decorator(self, decorator, colour):
+        """@retry is meant, and nothing is called."""
+        flaky = Flaky(["value"])
+        with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
+            decorator(colour(lambda: flaky()))
+        assert re.search(r"retry\b", str(caught.value))
+        assert flaky.calls == 0
+
+    @pytest.mark.parametrize("colour", [lambda f: f, as_coroutine_function], ids=["sync", "async"])
+    def test_retrying_as_a_bare_decorator(self, colour):
+        """The function stands where attempts belongs."""
+        with pytest.raises(TypeError):
+            retrying(colour(lambda: None))
+
+    @pytest.mark.parametrize("word", [retry, retrying])
+    def test_an_exception_class_where_attempts_belongs(self, word):
+        """`on=OSError` is meant."""
+        with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
+            word(OSError)
+        assert "on=OSError" in str(caught.value)
+
+
+class TestTheWrongWith:
+    """Entering with the wrong kind of `with`: a TypeError that says what to write."""
+
+    def test_with_in_an_async_loop(self):
+        """`async with` is meant."""
+
+        async def main():
+            async for attempt in retrying():
+                with attempt:
+                    pytest.fail("entered")
+
+        with pytest.raises(TypeError, match="async with"):
+            run_async(main())
+
+    def test_async_with_in_a_sync_loop(self):
+        """`with attempt` is meant, or `async for`."""
+
+        async def main():
+            for attempt in retrying():
+                async with attempt:
+                    pytest.fail("entered")
+
+        with pytest.raises(TypeError, match=r"\bwith\b"):
+            run_async(main())
+
+
+class TestNeverEntered:
+    """A pass whose attempt was never entered raises `RuntimeError` at the next step."""
+
+    @pytest.mark.parametrize("raises", [True, False])
+    def test_in_a_sync_loop(self, raises):
+        """After one pass, saying what to write."""
+        passes = 0
+        with pytest.raises(RuntimeError, match="with"):
+            for _ in retrying(raises=raises):
+                passes += 1
+        assert passes == 1
+
+    def test_in_an_async_loop(self):
+        """After one pass, saying what to write."""
+        passes = 0
+
+        async def main():
+            nonlocal passes
+            async for _ in retrying():
+                passes += 1
+
+        with pytest.raises(RuntimeError, match="async with"):
+            run_async(main())
+        assert passes == 1
+
+    def test_on_a_later_pass(self):
+        """A `with` under an `if`."""
+        passes = []
+        with pytest.raises(RuntimeError, match="with"):
+            for attempt in retrying():
+                passes.append(attempt.number)
+                if attempt.number == 1:
+                    with attempt:
+                        raise Lost
+        assert passes == [1, 2]
+
+
+class TestEnteredTwice:
+    """Entering one twice: `RuntimeError`."""
+
+    def test_one_after_the_other(self):
+        """Though the first was a success."""
+        with pytest.raises(RuntimeError):
+            for attempt in retrying():
+                with attempt:
+                    pass
+                with attempt:
+                    pytest.fail("entered twice")
+
+    def test_after_a_failure(self):
+        """An attempt is one attempt."""
+        with pytest.raises(RuntimeError):
+            for attempt in retrying():
+                with attempt:
+                    raise Lost
+                with attempt:
+                    pytest.fail("entered twice")
+
+    def test_in_an_async_loop(self):
+        """Likewise."""
+
+        async def main():
+            async for attempt in retrying():
+                async with attempt:
+                    pass
+                async with attempt:
+                    pytest.fail("entered twice")
+
+        with pytest.raises(RuntimeError):
+            run_async(main())
+
+
+class TestBlocksWithoutACall:
+    """A block left without any call through `call`: nothing was retried, and it says so."""
+
+    def test_a_warning(self):
+        """RuntimeWarning."""
+        with pytest.warns(RuntimeWarning, match="call"), retrying():
+            pass
+
+    def test_a_warning_in_an_async_block(self):
+        """RuntimeWarning."""
+
+        async def main():
+            async with retrying():
+                pass
+
+        with pytest.warns(RuntimeWarning, match="call"):
+            run_async(main())
+
+    def test_a_note_if_an_error_leaves(self):
+        """The very error, and no warning besides."""
+        error = Lost()
+        with pytest.raises(Lost) as caught, retrying():
+            raise error
+        assert caught.value is error
+        assert "call" in "\n".join(error.__notes__)
+
+    def test_a_note_in_an_async_block(self):
+        """The very error, and no warning besides."""
+
+        async def main():
+            async with retrying():
+                raise Lost
+
+        with pytest.raises(Lost) as caught:
+            run_async(main())
+        assert "call" in "\n".join(caught.value.__notes__)
+
+    def test_one_call_is_enough(self):
+        """Neither warning nor note."""
+        with pytest.raises(Lost) as caught, retrying() as call:
+            call(Flaky(["value"]))
+            raise Lost
+        assert not hasattr(caught.value, "__notes__")
+
+
+class TestPlainForInACoroutine:
+    """A plain `for` in an `async def` would block the event loop: the first wait warns."""
+
+    @staticmethod
+    async def blocking(flaky):
+        for attempt in retrying():
+            with attempt:
+                attempt.result = flaky()
+        return attempt.result
+
+    def test_the_first_wait_warns(self):
+        """A RuntimeWarning naming `async for`; the loop goes on."""
+        with pytest.warns(RuntimeWarning, match="async for"):
+            assert run_async(self.blocking(Flaky([Lost, "value"]))) == "value"
+
+    def test_the_first_alone(self):
+        """Three waits, one warning."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run_async(self.blocking(Flaky([Lost, Lost, Lost, "value"])))
+        assert [warning.category for warning in caught] == [RuntimeWarning]
+
+    def test_without_a_wait_nothing_blocks(self):
+        """No warning after a success at once."""
+        assert run_async(self.blocking(Flaky(["value"]))) == "value"
+
+    def test_a_plain_function_in_a_thread_of_the_loop(self):
+        """A thread has no event loop to block."""
+
+        async def main():
+            return await asyncio.to_thread(self.plain, Flaky([Lost, "value"]))
+
+        assert run_async(main()) == "value"
+
+    @staticmethod
+    def plain(flaky):
+        for attempt in retrying():
+            with attempt:
+                attempt.result = flaky()
+        return attempt.result

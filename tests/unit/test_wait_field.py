@@ -1,0 +1,193 @@
+"""The field `wait` of section 2, and what the backoffs of section 8 are told, through every way."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from ways import Flaky
+
+from retrying_elegant import TryAgain, backoff
+
+
+def asked(answers):
+    """A wait callable that gives *answers* in turn, and the list of what it was asked about."""
+    questions = []
+
+    def rule(attempt):
+        questions.append((attempt.number, str(attempt.error), attempt.waited, attempt.next_wait))
+        return answers[len(questions) - 1]
+
+    return rule, questions
+
+
+def hinted(seconds):
+    """Two attempts that are told to come again after *seconds*, then a good one."""
+    return Flaky([TryAgain(after=seconds), TryAgain(after=seconds), "value"])
+
+
+class TestForms:
+    """Seconds; a non-empty sequence of seconds (the last repeats); or a callable."""
+
+    @pytest.mark.parametrize(
+        ("wait", "expected"),
+        [
+            (2, [2, 2, 2]),
+            (0.25, [0.25, 0.25, 0.25]),
+            (timedelta(minutes=1), [60, 60, 60]),
+            ([5], [5, 5, 5]),
+            ([1, 60], [1, 60, 60]),
+            ((3, 2, 1), [3, 2, 1]),
+            ([timedelta(seconds=1), 2, 0.5], [1, 2, 0.5]),
+            (range(1, 3), [1, 2, 2]),
+            (lambda attempt: attempt.number * 10, [10, 20, 30]),
+            (lambda attempt: timedelta(minutes=attempt.number), [60, 120, 180]),
+            (backoff.exponential(1, jitter=0), [1, 2, 4]),
+            (backoff.sequence(1, 60), [1, 60, 60]),
+        ],
+        ids=[
+            "int",
+            "float",
+            "timedelta",
+            "list of one",
+            "list",
+            "tuple",
+            "list of kinds",
+            "range",
+            "callable",
+            "callable giving timedelta",
+            "backoff",
+            "sequence",
+        ],
+    )
+    def test_each_form_gives_its_waits(self, way, waits, wait, expected):
+        """Three failures, three waits, then the value."""
+        assert way.run(Flaky([OSError, OSError, OSError, "value"]), wait=wait) == "value"
+        assert waits == expected
+
+    def test_the_default_is_the_exponential_rule(self, way, waits):
+        """`wait=backoff.exponential()`: full jitter of 0.5, 1, 2 and 4 seconds."""
+        with pytest.raises(OSError, match="down"):
+            way.run(Flaky([OSError("down")]))
+        assert len(waits) == 4
+        assert all(0 < w <= high for w, high in zip(waits, (0.5, 1, 2, 4), strict=True))
+
+    def test_random_seed_replays_a_whole_call(self, way, waits):
+        """Randomness is the `random` module's."""
+        for _ in range(2):
+            random.seed(20)
+            way.run(Flaky([OSError, OSError, OSError, "value"]))
+        assert waits[:3] == waits[3:]
+        assert len(waits) == 6
+
+
+class TestCallables:
+    """A callable `(Attempt) -> seconds`. Asked only when another attempt is to follow."""
+
+    def test_it_is_asked_about_the_failed_attempt(self, way):
+        """The attempt has its number, its error, what was waited; nothing is decided yet."""
+        rule, questions = asked([2, 3])
+        way.run(Flaky([OSError("a"), OSError("b"), "value"]), wait=rule)
+        assert questions == [(1, "a", 0, None), (2, "b", 2, None)]
+
+    def test_it_is_not_asked_after_the_last_attempt(self, way):
+        """With three attempts there are two waits to ask for."""
+        rule, questions = asked([2, 3])
+        with pytest.raises(OSError, match="down"):
+            way.run(Flaky([OSError("down")]), 3, wait=rule)
+        assert [number for number, *_ in questions] == [1, 2]
+
+    @pytest.mark.parametrize(
+        "options", [{"on": ValueError}, {"unless": OSError}, {"on": ()}], ids=repr
+    )
+    def test_it_is_not_asked_about_what_is_not_retried(self, way, options):
+        """Filters come first."""
+        rule, questions = asked([])
+        with pytest.raises(OSError, match="down"):
+            way.run(Flaky([OSError("down")]), wait=rule, **options)
+        assert questions == []
+
+    def test_it_is_not_asked_when_the_timeout_has_passed(self, way, clock):
+        """Timeout passed? comes before wait asked."""
+        rule, questions = asked([])
+
+        def slow():
+            clock.tick(11)
+            raise OSError("down")
+
+        with pytest.raises(OSError, match="down"):
+            way.run(slow, wait=rule, timeout=10)
+        assert questions == []
+
+    def test_it_is_not_asked_after_a_success(self, way):
+        """Nothing follows."""
+        rule, questions = asked([])
+        assert way.run(Flaky(["value"]), wait=rule) == "value"
+        assert questions == []
+
+    def test_it_is_asked_when_a_result_is_not_accepted(self, way, waits):
+        """Polling waits by the same rule."""
+        script = Flaky(["pending", "pending", "done"])
+        value = way.run(script, until=lambda result: result == "done", wait=backoff.sequence(1, 2))
+        assert value == "done"
+        assert waits == [1, 2]
+
+
+class TestHints:
+    """A hint h is added to the wait of the backoff: never earlier than asked, and still spread."""
+
+    @pytest.mark.parametrize("hint", [2.5, timedelta(seconds=2.5)], ids=repr)
+    def test_it_is_added_to_the_wait(self, way, waits, hint):
+        """2.5 seconds asked for, and the backoff's own on top."""
+        assert way.run(hinted(hint), wait=[1, 2]) == "value"
+        assert waits == [3.5, 4.5]
+
+    def test_no_wait_means_exactly_the_hint(self, way, waits):
+        """`wait=0` means exactly h."""
+        way.run(hinted(2.5), wait=0)
+        assert waits == [2.5, 2.5]
+
+    def test_a_predicate_may_give_it(self, way, waits):
+        """`on` returning `TryAgain(after=2.5)` also gives a hint."""
+        way.run(Flaky([OSError, "value"]), on=lambda error: TryAgain(after=2.5), wait=1)
+        assert waits == [3.5]
+
+    def test_it_is_spread_by_jitter(self, way, waits):
+        """Two clients that were told the same second do not come in the same second."""
+        for _ in range(20):
+            way.run(Flaky([TryAgain(after=10), "value"]), wait=backoff.constant(4, jitter=1))
+        assert all(10 < w <= 14 for w in waits)
+        assert len(set(waits)) == 20
+
+    def test_it_may_exceed_the_cap(self, way, waits):
+        """Never earlier than asked: `cap` bounds the backoff, not the other side."""
+        way.run(hinted(60), wait=backoff.exponential(1, cap=5, jitter=0))
+        assert waits == [61, 62]
+
+    def test_no_hint_adds_nothing(self, way, waits):
+        """`raise TryAgain()` waits the backoff's own wait."""
+        way.run(Flaky([TryAgain(), "value"]), wait=3)
+        assert waits == [3]
+
+
+class TestDecorrelated:
+    """`min(cap, U(initial, 3 * previous wait))`, previous = initial at first."""
+
+    def test_each_wait_starts_from_the_one_before(self, way, waits):
+        """The previous wait is what was really waited."""
+        with pytest.raises(OSError, match="down"):
+            way.run(Flaky([OSError("down")]), 50, wait=backoff.decorrelated(1, cap=1_000))
+        before = [1, *waits]
+        assert len(waits) == 49
+        assert all(1 <= w <= min(1_000, 3 * b) for w, b in zip(waits, before, strict=False))
+        assert any(w > 3 for w in waits)
+
+    def test_the_waited_hint_counts_as_waited(self, way, waits):
+        """# reading: the previous wait is `attempt.waited`, hint included."""
+        random.seed(20)
+        for _ in range(30):
+            way.run(
+                Flaky([TryAgain(after=100), OSError, "value"]),
+                wait=backoff.decorrelated(1, cap=1_000),
+            )
+        assert all(1 <= w <= 3 * 103 for w in waits[1::2])
+        assert max(waits[1::2]) > 9

@@ -1,0 +1,861 @@
+"""Section 9 of the contract: what is transient on the wire, without any client at hand.
+
+The errors of the standard library are real ones.  Those of clients are fakes with the right
+names, and only as far as the tests over the wire (``tests/integration``) cannot reach.
+"""
+
+import copy
+import email.message
+import email.utils
+import errno
+import http
+import http.client
+import io
+import os
+import pickle
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import types
+import urllib.error
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from unittest import mock
+
+import pytest
+from freezegun import freeze_time
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from retrying_elegant import TryAgain, retry, web
+
+STATUSES = (408, 425, 429, 500, 502, 503, 504)
+NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+
+
+def fake(name, *args, base=Exception, **attributes):
+    """An error of a class that has the module and the name of a client's."""
+    module, _, cls = name.rpartition(".")
+    error = type(cls, (base,), {"__module__": module})(*args)
+    for attribute, value in attributes.items():
+        setattr(error, attribute, value)
+    return error
+
+
+def caused(error, cause):
+    """*error*, raised from *cause*."""
+    error.__cause__ = cause
+    return error
+
+
+def answered(status, headers=(), method=None):
+    """The error of urllib for an answer with *status*."""
+    message = email.message.Message()
+    for name, value in dict(headers).items():
+        message[name] = value
+    body = io.BytesIO()
+    if method is not None:
+        body._method = method  # where http.client's responses keep it
+    return urllib.error.HTTPError("http://x/", status, "", message, body)
+
+
+def header(value):
+    """Headers with that one in them."""
+    return {"Retry-After": value}
+
+
+@contextmanager
+def at(now):
+    """The wall clock stands at *now*: an aware datetime, or seconds since the epoch."""
+    if isinstance(now, datetime):
+        now = now.timestamp()
+    with mock.patch("time.time", return_value=now):
+        yield now
+
+
+# The three forms of an HTTP-date, each by other means than strftime, which has a locale.
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def imf_fixdate(moment):
+    return email.utils.format_datetime(moment, usegmt=True)
+
+
+def rfc_850(moment):
+    day, month = DAYS[moment.weekday()], MONTHS[moment.month - 1]
+    return f"{day}, {moment.day:02}-{month}-{moment.year % 100:02} {moment:%H:%M:%S} GMT"
+
+
+def asctime(moment):
+    return time.asctime(moment.timetuple())
+
+
+FORMS = {"IMF-fixdate": imf_fixdate, "RFC 850": rfc_850, "asctime": asctime}
+every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+
+
+def moments(low=datetime(1000, 1, 1), high=datetime(9999, 12, 31, 23, 59, 59)):
+    """Any moment in GMT, in whole seconds."""
+    return st.datetimes(low, high, timezones=st.just(UTC)).map(lambda it: it.replace(microsecond=0))
+
+
+class TestStandardLibrary:
+    """Refused, reset, aborted, timeouts, disconnects, incomplete reads, temporary DNS failure."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ConnectionRefusedError(),
+            ConnectionResetError(),
+            ConnectionAbortedError(),
+            BrokenPipeError(),
+            TimeoutError(),
+            OSError(errno.ECONNREFUSED, "Connection refused"),
+            OSError(errno.ETIMEDOUT, "Connection timed out"),
+            OSError(errno.ENETUNREACH, "Network is unreachable"),
+            OSError(errno.EHOSTUNREACH, "No route to host"),
+            OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 101] ..."),
+            socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
+            ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+            ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF)"),
+            ssl.SSLSyscallError(5, "Some I/O error occurred"),
+            http.client.RemoteDisconnected("Remote end closed connection without response"),
+            http.client.IncompleteRead(b"hel", 2),
+            urllib.error.ContentTooShortError("retrieval incomplete: got only 3 out of 5", b""),
+            urllib.error.URLError(ConnectionRefusedError()),
+            urllib.error.URLError(TimeoutError()),
+            urllib.error.URLError(socket.gaierror(socket.EAI_AGAIN, "")),
+            urllib.error.URLError(OSError("Tunnel connection failed: 503 Service Unavailable")),
+            caused(OSError("all failed"), ConnectionRefusedError()),
+        ],
+        ids=repr,
+    )
+    def test_transient(self, error):
+        """Another attempt may fare better."""
+        assert web.transient(error) is True
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ssl.SSLCertVerificationError(1, "certificate verify failed"),
+            ssl.SSLError(1, "wrong version number"),
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"),
+            socket.gaierror(),
+            socket.herror(1, "Unknown host"),
+            http.client.InvalidURL("control characters"),
+            http.client.BadStatusLine("SSH-2.0"),
+            http.client.CannotSendRequest(),
+            urllib.error.URLError("unknown url type: gopher"),
+            urllib.error.URLError(ssl.SSLCertVerificationError(1, "")),
+            urllib.error.URLError(socket.gaierror(socket.EAI_NONAME, "")),
+            urllib.error.URLError(OSError("Tunnel connection failed: 407 Authentication")),
+            urllib.error.URLError(OSError("Tunnel connection failed: at once")),
+            OSError(),
+            OSError("without a number"),
+            FileNotFoundError(errno.ENOENT, "No such file"),
+            OSError(errno.ENOSPC, "No space left on device"),
+            ValueError("unknown url type: 'x'"),
+            UnicodeError("label too long"),
+            caused(ValueError("not of the wire"), ConnectionResetError()),
+            KeyboardInterrupt(),
+            TryAgain(),
+        ],
+        ids=repr,
+    )
+    def test_permanent(self, error):
+        """Another attempt would end the same, or the error is of another kind."""
+        assert web.transient(error) is False
+
+
+class TestStatuses:
+    """Statuses 408, 425, 429, 500, 502, 503, 504 are transient, others are not."""
+
+    @given(st.integers(100, 999))
+    def test_each(self, status):
+        """The seven, and no other."""
+        assert web.transient(answered(status)) is (status in STATUSES)
+
+    @given(st.sets(st.integers(100, 599)), st.integers(100, 599))
+    def test_chosen(self, statuses, status):
+        """Any set of statuses can be chosen."""
+        assert web.Transient(statuses)(answered(status)) is (status in statuses)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [("too many 503 error responses", True), ("too many 404 error responses", False),
+         ("too many error responses", False), ("too many redirects", False),
+         ("too many ²²² error responses", False), ("not too many 503", False)],
+    )  # fmt: skip
+    def test_in_words(self, text, expected):
+        """urllib3, once its own retries are spent, keeps the status in the text only."""
+        reason = fake("urllib3.exceptions.ResponseError", text)
+        error = fake("urllib3.exceptions.MaxRetryError", "/", reason=reason)
+        assert web.transient(error) is expected
+        assert web.transient(fake("requests.exceptions.RetryError", error)) is expected
+
+    @pytest.mark.parametrize("status", [None, "503", 503.0])
+    def test_unknown(self, status):
+        """A status that is no int is none."""
+        response = types.SimpleNamespace(status_code=status)
+        error = fake("requests.exceptions.HTTPError", response=response)
+        assert web.transient(error) is False
+
+
+class TestHints:
+    """`TryAgain(after=seconds)` where there is a Retry-After within `max_retry_after`."""
+
+    @given(st.integers(0, 10**6), st.floats(0, 10**6))
+    @example(120, 120.0)
+    @example(121, 120.0)
+    def test_limit(self, after, limit):
+        """A hint up to the limit is passed on, one above it means False: give up."""
+        verdict = web.Transient(max_retry_after=limit)(answered(503, header(str(after))))
+        if after > limit:
+            assert verdict is False
+        else:
+            assert isinstance(verdict, TryAgain)
+            assert verdict.after == after
+
+    @pytest.mark.parametrize("value", ["soon", "-1", "1.5", "²"])
+    def test_invalid(self, value):
+        """An invalid header is no hint, and no reason to give up."""
+        assert web.transient(answered(429, header(value))) is True
+
+    def test_endless(self):
+        """A number beyond all floats is above every limit."""
+        patient = web.Transient(max_retry_after=sys.float_info.max / 2)
+        assert patient(answered(503, header("9" * 10_000))) is False
+
+    def test_without_status(self):
+        """A hint does not make a status transient."""
+        assert web.transient(answered(404, header("1"))) is False
+
+    def test_reaches_the_wait(self, waits):
+        """As a filter: the hint is what is slept."""
+        answers = iter([answered(503, header("7")), ConnectionResetError(), None])
+
+        @retry(on=web.transient, wait=0.5)
+        def fetch():
+            error = next(answers)
+            if error is not None:
+                raise error
+            return "page"
+
+        assert fetch() == "page"
+        assert waits == [7.5, 0.5]
+
+
+class TestMethods:
+    """With `methods` given, a request known to use another method is not transient."""
+
+    SAFE = web.Transient(methods=("GET", "put"))
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            fake("requests.exceptions.ConnectionError", request=types.SimpleNamespace(method="X")),
+            fake("httpx.ReadTimeout", base=fake("httpx.TimeoutException").__class__,
+                 request=types.SimpleNamespace(method="X")),
+            fake("aiohttp.client_exceptions.ClientResponseError", status=503,
+                 request_info=types.SimpleNamespace(method="X")),
+            fake("requests.exceptions.HTTPError", response=types.SimpleNamespace(
+                status_code=503, request=types.SimpleNamespace(method="X"))),
+            answered(503, method="X"),
+        ],
+        ids=["requests", "httpx", "aiohttp", "of a response", "urllib"],
+    )  # fmt: skip
+    def test_where_it_is_known(self, error):
+        """Wherever an error keeps the method of its request."""
+        assert web.transient(error) is True
+        assert self.SAFE(error) is False
+        assert web.Transient(methods={"x"})(error) is True
+
+    @pytest.mark.parametrize("method", ["get", "Get", "PUT"])
+    def test_in_any_case(self, method):
+        """Upper and lower case are the same."""
+        assert self.SAFE(answered(503, method=method)) is True
+
+    def test_inside(self):
+        """Also where only a wrapped error knows it."""
+        inner = fake("httpx.ReadError", request=types.SimpleNamespace(method="POST"))
+        assert self.SAFE(urllib.error.URLError(inner)) is False
+
+    @pytest.mark.parametrize("error", [ConnectionResetError(), answered(503)], ids=repr)
+    def test_where_it_is_not_known(self, error):
+        """An error that does not know its method is judged without."""
+        assert self.SAFE(error) is True
+
+    def test_none_of_all(self):
+        """No method at all: only errors that do not know theirs are transient."""
+        never = web.Transient(methods=())
+        assert never(answered(503, method="GET")) is False
+        assert never(ConnectionResetError()) is True
+
+
+class TestWrapping:
+    """What an error wraps is asked before the error itself."""
+
+    CERTIFICATE = ssl.SSLCertVerificationError(1, "certificate verify failed")
+
+    @pytest.mark.parametrize(
+        ("name", "alone"),
+        [
+            ("requests.exceptions.ConnectionError", True),
+            ("requests.exceptions.SSLError", False),
+            ("urllib3.exceptions.MaxRetryError", False),
+            ("urllib3.exceptions.ProtocolError", True),
+            ("httpx.ConnectError", True),
+            ("aiohttp.client_exceptions.ClientConnectorError", True),
+            ("aiohttp.client_exceptions.ClientConnectorDNSError", False),
+        ],
+    )
+    @pytest.mark.parametrize("attribute", ["reason", "original_error", "os_error", "__cause__"])
+    def test_inside_first(self, name, alone, attribute):
+        """The inner error decides; one that says nothing, or none, leaves it to the class."""
+        base = {"httpx.ConnectError": "httpx.NetworkError"}.get(name)
+        base = base or {"ClientConnectorError": "aiohttp.ClientConnectionError"}.get(
+            name.rpartition(".")[2]
+        )
+        base = type(fake(base)) if base else Exception
+
+        def around(inner):
+            return web.transient(fake(name, base=base, **{attribute: inner}))
+
+        assert around(self.CERTIFICATE) is False
+        assert around(ConnectionResetError()) is True
+        assert around(LookupError("says nothing")) is alone
+        assert around(None) is alone
+
+    def test_in_its_arguments(self):
+        """requests and urllib3 hand it over as an argument."""
+        inner = fake("urllib3.exceptions.ProtocolError", "Connection aborted.", self.CERTIFICATE)
+        assert web.transient(fake("requests.exceptions.ConnectionError", inner)) is False
+        inner = fake("urllib3.exceptions.ProtocolError", "Connection aborted.", TimeoutError())
+        assert web.transient(fake("requests.exceptions.ConnectionError", inner)) is True
+
+    def test_settled_before_what_it_wraps(self):
+        """A class that is plain by itself is not asked what it came from."""
+        assert web.transient(caused(TimeoutError(), self.CERTIFICATE)) is True
+        assert web.transient(caused(ssl.SSLError(), ConnectionResetError())) is False
+
+    @pytest.mark.parametrize("code", range(1, 26))
+    def test_names_by_the_optional_resolver_of_aiohttp(self, code):
+        """c-ares: server failure, connection refused and timeout are temporary."""
+        cause = fake("aiodns.error.DNSError", code, "why")
+        lookup = caused(OSError(None, "why"), cause)
+        error = fake("aiohttp.client_exceptions.ClientConnectorDNSError", os_error=lookup)
+        assert web.transient(error) is (code in {3, 11, 12})
+
+    def test_names_by_a_resolver_without_a_code(self):
+        """A failure that says nothing is taken for permanent."""
+        assert web.transient(fake("aiodns.error.DNSError")) is False
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("peer closed connection without sending complete message body", True),
+            ("illegal status line: bytearray(b'SSH-2.0')", False),
+        ],
+    )
+    def test_broken_answers_to_httpx(self, text, expected):
+        """h11 has one class for an answer cut off and for one that is no HTTP."""
+        cause = fake("h11._util.RemoteProtocolError", text)
+        assert web.transient(caused(fake("httpx.RemoteProtocolError"), cause)) is expected
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [("503 Service Unavailable", True), ("407 Proxy Authentication Required", False),
+         ("Proxy Server could not connect: Host unreachable.", False)],
+    )  # fmt: skip
+    def test_proxies_of_httpx(self, text, expected):
+        """The status of a proxy's answer is in the text only."""
+        assert web.transient(fake("httpx.ProxyError", text)) is expected
+
+    def test_classes_derived_by_users(self):
+        """A user's own subclass is known by the class it derives from."""
+        client_error = type(fake("requests.exceptions.ConnectionError"))
+        assert web.transient(fake("shop.errors.StockError", base=client_error)) is True
+
+    def test_same_names_elsewhere(self):
+        """A class is not known by its name alone."""
+        assert web.transient(fake("shop.errors.ConnectionError")) is False
+        assert web.transient(fake("requestsx.ConnectionError")) is False
+
+
+class TestGroups:
+    """Of an exception group, every member has to be transient; the longest hint counts."""
+
+    def test_all(self):
+        """Each member is judged as if alone, at any depth."""
+        inner = ExceptionGroup("", [answered(503), TimeoutError()])
+        assert web.transient(ExceptionGroup("", [ConnectionResetError(), inner])) is True
+
+    @pytest.mark.parametrize("other", [answered(404), ValueError(), KeyboardInterrupt()], ids=repr)
+    def test_not_all(self, other):
+        """One that is not transient is enough, and so is one that is not known."""
+        group = BaseExceptionGroup("", [ConnectionResetError(), other])
+        assert web.transient(group) is False
+
+    def test_hints(self):
+        """Not before the last of the servers is ready; one without a hint does not matter."""
+        errors = [answered(503, header("3")), answered(429, header("9")), TimeoutError()]
+        verdict = web.transient(ExceptionGroup("", errors))
+        assert isinstance(verdict, TryAgain)
+        assert verdict.after == 9.0
+
+    def test_wrapped(self):
+        """The async httpx raises one error for all addresses of a host."""
+        refused = [ConnectionRefusedError(), OSError(errno.ENETUNREACH, "")]
+        lookup = caused(OSError("All connection attempts failed"), ExceptionGroup("", refused))
+        assert web.transient(caused(fake("httpx.NetworkError"), lookup)) is True
+
+
+class TestHostileInput:
+    """Nothing that an error or a response does when it is looked at gets out."""
+
+    class Trap:
+        """Raises whatever is looked at."""
+
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+    def test_attributes_that_raise(self):
+        """httpx raises where no request is known, others may."""
+
+        def trap(self):
+            raise RuntimeError("not set")
+
+        traps = dict.fromkeys(
+            ("request", "response", "reason", "os_error", "headers", "args", "errno"),
+            property(trap),
+        )
+        for base in ("requests.HTTPError", "requests.ConnectionError", "builtins.OSError"):
+            known = OSError if base.startswith("builtins") else type(fake(base))
+            error = type("Hostile", (known,), traps)()
+            expected = base == "requests.ConnectionError"
+            assert web.Transient(methods=["GET"])(error) is expected
+            assert web.retry_after(error) is None
+
+    def test_text_that_raises(self):
+        """A text that cannot be had is an empty one."""
+
+        class MuteError(OSError):
+            def __str__(self):
+                raise RuntimeError
+
+        assert web.transient(MuteError()) is False
+
+    def test_response_that_raises(self):
+        """A response that answers nothing is no answer."""
+        error = fake("requests.exceptions.HTTPError", response=self.Trap())
+        assert web.transient(error) is False
+        assert web.retry_after(self.Trap()) is None
+
+    @pytest.mark.parametrize("headers", [None, 7, "Retry-After: 1", [("Retry-After", "1")]])
+    def test_headers_that_are_none(self, headers):
+        """Then there is no hint."""
+        error = fake("aiohttp.ClientResponseError", status=503, headers=headers)
+        assert web.transient(error) is True
+        assert web.retry_after(headers) is None
+
+    @pytest.mark.parametrize(
+        "headers", [{None: "1"}, header(None), header(1), header(b"1"), header(["1"])], ids=repr
+    )
+    def test_headers_that_are_no_text(self, headers):
+        """A value that is no text is none."""
+        assert web.retry_after(headers) is None
+
+    @pytest.mark.parametrize(("name", "expected"), [("urllib3.MaxRetryError", False),
+                                                    ("httpx.NetworkError", True)])  # fmt: skip
+    def test_circles(self, name, expected):
+        """An error that wraps itself, or one that wraps it, comes to an end."""
+        one, other = fake(name), fake(name)
+        assert web.transient(caused(one, one)) is expected
+        assert web.transient(caused(one, caused(other, one))) is expected
+
+    def test_circles_through_groups(self):
+        """Also where a group is part of the circle."""
+        member = OSError("?")
+        member.__cause__ = ExceptionGroup("", [member])
+        assert web.transient(member) is False
+
+    def test_long_chains(self):
+        """Deeper than any real error: it is not followed to the end."""
+        error = ConnectionResetError()
+        for _ in range(10_000):
+            error = urllib.error.URLError(error)
+        assert web.transient(error) is False
+
+    @pytest.mark.parametrize("mocked", [mock.Mock(), mock.MagicMock(), object(), None, 0, int])
+    def test_mocks(self, mocked):
+        """What has every attribute, or none, holds no hint."""
+        assert web.retry_after(mocked) is None
+        assert web.transient(fake("requests.HTTPError", response=mocked)) is False
+
+    @given(st.from_type(BaseException).filter(lambda error: type(error).__module__ == "builtins"))
+    def test_built_in_errors(self, error):
+        """Whatever the error: a verdict, or at least no other error."""
+        assert web.transient(error) in {True, False}
+
+
+class TestRetryAfterSources:
+    """`retry_after` reads errors, responses and mappings of headers."""
+
+    @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+    def test_names_in_any_case(self, name):
+        """Also in plain dictionaries, that know no better."""
+        assert web.retry_after({"X": "1", name: "7"}) == 7.0
+
+    def test_messages(self):
+        """The headers of http.client."""
+        message = http.client.HTTPMessage()
+        assert web.retry_after(message) is None
+        message["retry-after"] = "7"
+        assert web.retry_after(message) == 7.0
+        assert web.retry_after(types.SimpleNamespace(headers=message)) == 7.0
+
+    def test_errors(self):
+        """With headers of their own, or with a response that has them."""
+        assert web.retry_after(answered(404, header("7"))) == 7.0
+        response = types.SimpleNamespace(headers=header("7"))
+        assert web.retry_after(fake("x.Error", response=response)) == 7.0
+        assert web.retry_after(ValueError()) is None
+
+    def test_more_than_one(self):
+        """Two answers to one question are none."""
+        assert web.retry_after({"Retry-After": "7", "retry-after": "8"}) is None
+        assert web.retry_after(header("7, 8")) is None
+
+
+class TestRetryAfterSeconds:
+    """`1*DIGIT` ASCII, and nothing like it."""
+
+    @given(st.integers(0, 10**400))
+    @example(10**308)
+    def test_digits(self, number):
+        """As a float; beyond floats, the largest one."""
+        seconds = web.retry_after(header(str(number)))
+        try:
+            assert seconds == float(number)
+        except OverflowError:
+            assert seconds == sys.float_info.max
+
+    def test_too_many_digits_for_int(self):
+        """Python limits how long a text it turns into an int; headers have no such limit."""
+        assert web.retry_after(header("9" * 100_000)) == sys.float_info.max
+        assert web.retry_after(header("0" * 100_000 + "5")) == 5.0
+
+    @pytest.mark.parametrize("value", ["7 ", " 7", "\t7 \t"])
+    def test_white_space_around(self, value):
+        """Blanks and tabs around a header's value are no part of it."""
+        assert web.retry_after(header(value)) == 7.0
+
+    @pytest.mark.parametrize(
+        "value",
+        ["", " ", "+1", "-1", "-0", "1.0", "1.", ".5", "1e3", "1_000", "1 000", "0x10", "²", "١٢",
+         "\uff11\uff12", "1s", "nan", "inf", "None", "true", "7\n", "7\x00", "\xa07"],
+    )  # fmt: skip
+    def test_anything_else(self, value):
+        """None: what int() or float() would take is not enough."""
+        assert web.retry_after(header(value)) is None
+
+    @given(st.text())
+    def test_any_text(self, value):
+        """Garbage never raises."""
+        seconds = web.retry_after(header(value))
+        assert seconds is None or seconds >= 0
+
+
+class TestRetryAfterDates:
+    """An HTTP-date in its three forms, read as GMT; a past date is 0.0."""
+
+    @every_form
+    @given(st.data())
+    def test_round_trip(self, form, data):
+        """Whatever the date and the time now: so many seconds from now, to the second."""
+        now = data.draw(moments(datetime(1970, 1, 1), datetime(9000, 1, 1)), "now")
+        if form is rfc_850:
+            assume((now.month, now.day) != (2, 29))
+            low, high = now.replace(year=now.year - 50), now.replace(year=now.year + 50)
+            low += timedelta(seconds=1)
+            moment = data.draw(moments(low.replace(tzinfo=None), high.replace(tzinfo=None)))
+        else:
+            moment = data.draw(moments())
+        with at(now):
+            expected = max(0.0, (moment - now).total_seconds())
+            assert web.retry_after(header(form(moment))) == expected
+
+    @pytest.mark.parametrize(
+        "value",
+        ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+         "Sun Nov  6 08:49:37 1994", "Sun Nov 06 08:49:37 1994"],
+    )  # fmt: skip
+    def test_as_the_standard_has_it(self, value):
+        """The examples of RFC 9110, seen from ten seconds before."""
+        with at(datetime(1994, 11, 6, 8, 49, 27, tzinfo=UTC)):
+            assert web.retry_after(header(value)) == 10.0
+        assert web.retry_after(header(value)) == 0.0
+
+    @pytest.mark.parametrize("days", [1, 2, 40, 400, 4000])
+    @pytest.mark.parametrize("form", [imf_fixdate, asctime])
+    def test_days_count(self, form, days):
+        """An hour and some days hence is not an hour hence."""
+        with at(NOW):
+            moment = NOW + timedelta(days=days, hours=1)
+            assert web.retry_after(header(form(moment))) == days * 86_400 + 3_600
+
+    @pytest.mark.parametrize("fraction", [0.25, 0.5, 0.75])
+    def test_parts_of_a_second(self, fraction):
+        """The clock is finer than the date."""
+        with at(NOW.timestamp() + fraction):
+            assert web.retry_after(header(imf_fixdate(NOW + timedelta(seconds=3)))) == 3 - fraction
+
+    @every_form
+    @pytest.mark.parametrize("zone", ["UTC", "America/St_Johns", "Pacific/Kiritimati", "XYZ+11:30"])
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs time.tzset")
+    def test_zones(self, form, zone, monkeypatch):
+        """Whatever the machine's zone, summer time or not."""
+        try:
+            with monkeypatch.context() as patch:
+                patch.setenv("TZ", zone)
+                time.tzset()
+                for month in (1, 7):
+                    now = NOW.replace(month=month)
+                    with at(now):
+                        assert web.retry_after(header(form(now + timedelta(minutes=5)))) == 300
+        finally:
+            time.tzset()
+
+    @every_form
+    def test_frozen_clock(self, form):
+        """The wall clock is looked up when used, so freezegun works."""
+        with freeze_time(NOW) as clock:
+            value = header(form(NOW + timedelta(minutes=5)))
+            assert web.retry_after(value) == 300
+            clock.tick(60)
+            assert web.retry_after(value) == 240
+            clock.tick(600)
+            assert web.retry_after(value) == 0.0
+
+    @pytest.mark.parametrize(
+        ("short", "long"),
+        [("94", 1994), ("26", 2026), ("27", 2027), ("75", 2075), ("76", 2076), ("77", 1977)],
+    )
+    def test_years_of_two_digits(self, short, long):
+        """At most 50 years ahead, to the second; or else the last year that ends like it."""
+        value = header(f"Friday, 20-Nov-{short} 12:00:00 GMT")
+        with at(NOW):
+            expected = datetime(long, 11, 20, 12, tzinfo=UTC) - NOW
+            assert web.retry_after(value) == max(0.0, expected.total_seconds())
+        with at(NOW - timedelta(seconds=1)):
+            late = short == "76"  # 50 years and a second ahead: 1976 was meant
+            assert (web.retry_after(value) == 0.0) is (late or long < 2026)
+
+    def test_years_of_two_digits_at_the_turn_of_a_century(self):
+        """Next year is next year, in whichever century."""
+        with at(datetime(2099, 12, 31, 23, 59, 0, tzinfo=UTC)):
+            assert web.retry_after(header("Friday, 01-Jan-00 00:00:00 GMT")) == 60
+
+    def test_leap_second(self):
+        """A minute's second 60 is the first second of the next."""
+        with at(datetime(2016, 12, 31, 23, 59, 50, tzinfo=UTC)):
+            assert web.retry_after(header("Sat, 31 Dec 2016 23:59:59 GMT")) == 9
+            assert web.retry_after(header("Sat, 31 Dec 2016 23:59:60 GMT")) == 10
+            assert web.retry_after(header("Sun, 01 Jan 2017 00:00:00 GMT")) == 10
+
+    def test_leap_years(self):
+        """29 February is there when it is."""
+        with at(NOW):
+            assert web.retry_after(header("Tue, 29 Feb 2028 00:00:00 GMT")) == 40_219_200
+            assert web.retry_after(header("Mon, 29 Feb 2027 00:00:00 GMT")) is None
+
+    def test_wrong_day_of_the_week(self):
+        """Is overlooked, as the standard encourages: the date is plain enough."""
+        with at(NOW):
+            assert web.retry_after(header("Mon, 20 Nov 2026 12:00:05 GMT")) == 5
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "Fri, 20 Nov 2026 12:00:05",
+            "Fri, 20 Nov 2026 12:00:05 UTC",
+            "Fri, 20 Nov 2026 12:00:05 +0000",
+            "Fri, 20 Nov 2026 12:00:05 gmt",
+            "Fri, 20 Nov 2026 12:00:05 EST",
+            "fri, 20 nov 2026 12:00:05 GMT",
+            "Fri 20 Nov 2026 12:00:05 GMT",
+            "20 Nov 2026 12:00:05 GMT",
+            "Friday, 20 Nov 2026 12:00:05 GMT",
+            "Fr., 20 Nov 2026 12:00:05 GMT",
+            "Fri, 20 Nov 26 12:00:05 GMT",
+            "Fri, 20-Nov-2026 12:00:05 GMT",
+            "Friday, 20-Nov-2026 12:00:05 GMT",
+            "Friday, 20-11-26 12:00:05 GMT",
+            "Friday, 20-Nov-26 12:00:05",
+            "Friday, 20-Nov 12:00:05 GMT",
+            "Fri, 20-Nov-26 12:00:05 GMT",
+            "Fri, 20 11 2026 12:00:05 GMT",
+            "Fri, 20 Nov 2026 12:00 GMT",
+            "Fri, 20 Nov 2026 12:00:05:00 GMT",
+            "Fri, 20 Nov 2026 12:00:05.5 GMT",
+            "Fri, 20 Nov 2026 24:00:00 GMT",
+            "Fri, 20 Nov 2026 12:60:00 GMT",
+            "Fri, 20 Nov 2026 12:00:61 GMT",
+            "Fri, 00 Nov 2026 12:00:05 GMT",
+            "Fri, 31 Nov 2026 12:00:05 GMT",
+            "Fri, 20 Nov 0000 12:00:05 GMT",
+            "Fri, ²0 Nov 2026 12:00:05 GMT",
+            "Fri, +1 Nov 2026 12:00:05 GMT",
+            "Fri, 20 Nov 2026 12:00:05 GMT, 7",
+            "Fri,  20 Nov 2026 12:00:05 GMT",
+            "Fri Nov 20 12:00:05 2026 GMT",
+            "Fri Nov  20 12:00:05 2026",
+            "Fri Nov   6 12:00:05 2026",
+            "Friday Nov 20 12:00:05 2026",
+            "Fri Nov 20 12:00:05 26",
+            "2026-11-20T12:00:05Z",
+        ],
+    )
+    def test_anything_else(self, value):
+        """None: a date that is nearly one may mean anything."""
+        assert web.retry_after(header(value)) is None
+
+    @every_form
+    @given(moments(datetime(1971, 1, 1), datetime(2070, 1, 1)), st.data())
+    def test_nothing_to_spare(self, form, moment, data):
+        """No form has a character that it could do without."""
+        text = form(moment)
+        lost = data.draw(st.integers(0, len(text) - 1), "lost")
+        assert web.retry_after(header(text[:lost] + text[lost + 1 :])) is None
+
+    @every_form
+    @given(moments(datetime(1971, 1, 1), datetime(2070, 1, 1)), st.data())
+    def test_garbled(self, form, moment, data):
+        """A date in which anything is changed never raises."""
+        text = form(moment)
+        place = data.draw(st.integers(0, len(text) - 1), "place")
+        changed = text[:place] + data.draw(st.characters(), "by") + text[place + 1 :]
+        seconds = web.retry_after(header(changed))
+        assert seconds is None or seconds >= 0
+
+
+class TestValue:
+    """`Transient` is a frozen value: equal, hashable, picklable, readable."""
+
+    SAFE = web.Transient([503], ("get",), 30)
+
+    def test_defaults(self):
+        """`transient` is the one with nothing changed."""
+        assert web.transient == web.Transient()
+        assert web.transient == web.Transient(STATUSES, None, 120)
+        assert web.transient.statuses == STATUSES
+        assert web.transient.methods is None
+        assert web.transient.max_retry_after == 120.0
+
+    def test_normalised(self):
+        """However the fields were written: sorted, once each, capitals, floats."""
+        other = web.Transient(
+            iter([http.HTTPStatus.SERVICE_UNAVAILABLE, 503]),
+            {"GET", "get"},
+            timedelta(seconds=30),
+        )
+        assert other == self.SAFE
+        assert hash(other) == hash(self.SAFE)
+        assert repr(other) == repr(self.SAFE)
+        assert [type(status) for status in other.statuses] == [int]
+
+    @pytest.mark.parametrize("changes", [{"statuses": [500]}, {"methods": ["PUT"]},
+                                         {"methods": None}, {"max_retry_after": 31}])  # fmt: skip
+    def test_different(self, changes):
+        """One field is enough to differ."""
+        fields = {"statuses": [503], "methods": ["GET"], "max_retry_after": 30}
+        assert web.Transient(**{**fields, **changes}) != self.SAFE
+
+    def test_repr(self):
+        """What differs from the defaults, as one would write it."""
+        assert repr(web.transient) == "Transient()"
+        expected = "Transient(statuses=(503,), methods=('GET',), max_retry_after=30.0)"
+        assert repr(self.SAFE) == expected
+        assert eval(expected, vars(web)) == self.SAFE
+
+    @pytest.mark.parametrize("value", [web.transient, SAFE])
+    def test_copies(self, value):
+        """Pickled and copied ones are equal, and work."""
+        for other in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+            assert other == value
+            assert other(answered(503)) is True
+            assert other(answered(404)) is False
+
+    def test_frozen(self):
+        """Nothing can be changed, added or removed."""
+        with pytest.raises(AttributeError, match="frozen"):
+            self.SAFE.statuses = (500,)
+        with pytest.raises(AttributeError, match="frozen"):
+            del self.SAFE.methods
+
+
+class TestBadInput:
+    """Refused where it is written, by name, with the value and the rule."""
+
+    STATUSES_RULE = "expected HTTP statuses, ints from 100 to 599"
+    METHODS_RULE = "expected names of HTTP methods, such as ('GET', 'PUT'), or None for all"
+    SECONDS_RULE = "expected a number of seconds, 0 or more"
+
+    @pytest.mark.parametrize(
+        ("fields", "error", "message"),
+        [
+            ({"statuses": 503}, TypeError, f"statuses=503: {STATUSES_RULE}"),
+            ({"statuses": "503"}, TypeError, f"statuses='503': {STATUSES_RULE}"),
+            ({"statuses": b"503"}, TypeError, f"statuses=b'503': {STATUSES_RULE}"),
+            ({"statuses": None}, TypeError, f"statuses=None: {STATUSES_RULE}"),
+            ({"statuses": ["503"]}, TypeError, f"statuses='503': {STATUSES_RULE}"),
+            ({"statuses": [503.0]}, TypeError, f"statuses=503.0: {STATUSES_RULE}"),
+            ({"statuses": [True]}, TypeError, f"statuses=True: {STATUSES_RULE}"),
+            ({"statuses": [503, 99]}, ValueError, f"statuses=99: {STATUSES_RULE}"),
+            ({"statuses": [600]}, ValueError, f"statuses=600: {STATUSES_RULE}"),
+            ({"methods": "GET"}, TypeError, f"methods='GET': {METHODS_RULE}"),
+            ({"methods": 7}, TypeError, f"methods=7: {METHODS_RULE}"),
+            ({"methods": ["GET", 7]}, TypeError, f"methods=7: {METHODS_RULE}"),
+            ({"methods": [""]}, ValueError, f"methods='': {METHODS_RULE}"),
+            ({"methods": ["GET "]}, ValueError, f"methods='GET ': {METHODS_RULE}"),
+            ({"methods": ["GET PUT"]}, ValueError, f"methods='GET PUT': {METHODS_RULE}"),
+            ({"max_retry_after": -1}, ValueError, f"max_retry_after=-1: {SECONDS_RULE}"),
+            ({"max_retry_after": True}, TypeError, f"max_retry_after=True: {SECONDS_RULE}"),
+            ({"max_retry_after": None}, TypeError, f"max_retry_after=None: {SECONDS_RULE}"),
+            ({"max_retry_after": "9"}, TypeError, f"max_retry_after='9': {SECONDS_RULE}"),
+            ({"max_retry_after": float("nan")}, ValueError, f"max_retry_after=nan: {SECONDS_RULE}"),
+            ({"max_retry_after": float("inf")}, ValueError, f"max_retry_after=inf: {SECONDS_RULE}"),
+        ],
+    )
+    def test_refused(self, fields, error, message):
+        """One line says it all."""
+        with pytest.raises(error) as caught:
+            web.Transient(**fields)
+        assert str(caught.value) == message
+
+    def test_zero_is_a_limit(self):
+        """`max_retry_after=0`: give up on every server that asks for a wait."""
+        never = web.Transient(max_retry_after=0)
+        assert never(answered(503, header("1"))) is False
+        assert never(answered(503)) is True
+
+
+class TestImports:
+    """Errors of any client are known, and none is imported."""
+
+    def test_nothing_of_the_wire(self):
+        """Nor what the standard library has for it."""
+        modules = {"socket", "ssl", "http.client", "urllib.error", "requests", "urllib3", "httpx"}
+        script = f"import sys, retrying_elegant.web; print({modules} & set(sys.modules))"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.stdout.strip() == "set()"
