@@ -54,10 +54,12 @@ retrying.__module__ = __name__
 del _public
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import the modules that not every program needs when they are asked for."""
-    if name in {"instrumentation", "testing", "web"}:
-        from importlib import import_module
+if not TYPE_CHECKING:  # they are to see that other names do not exist
 
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> ModuleType:
+        """Import the modules that not every program needs when they are asked for."""
+        if name in {"instrumentation", "testing", "web"}:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

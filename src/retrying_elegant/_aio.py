@@ -12,7 +12,7 @@ from . import _clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import CodeType, TracebackType
     from typing import Any, Protocol, Self
 
     class Timeout(Protocol):
@@ -55,7 +55,11 @@ def timeout(seconds: float | None) -> Timeout:
 
 def expired(scope: Timeout | None, error: BaseException | None) -> bool:
     """Tell whether *error* is the TimeoutError of *scope*, not one of the user's own."""
-    return scope is not None and scope.expired() and isinstance(error, TimeoutError)
+    if scope is None or not scope.expired() or not isinstance(error, TimeoutError):
+        return False
+    if isinstance(scope, _TrioTimeout):
+        _leave_out(_TrioTimeout.__aexit__.__code__, error)
+    return True
 
 
 class _TrioTimeout:
@@ -86,13 +90,31 @@ class _TrioTimeout:
         return cancelled
 
 
+def _leave_out(code: CodeType, error: BaseException) -> None:
+    """Take the entry of *code* out of the traceback of *error*: users have no use for it."""
+    before, entry = None, error.__traceback__
+    while entry is not None and entry.tb_frame.f_code is not code:
+        before, entry = entry, entry.tb_next
+    if entry is None:
+        return
+    if before is None:
+        error.__traceback__ = entry.tb_next
+    else:
+        before.tb_next = entry.tb_next
+
+
 def _running_trio() -> Any:
     """Give the module trio where it runs the current task; importing it is not ours to do."""
-    trio = sys.modules.get("trio")
-    if trio is None:
-        return None
+    # asyncio is asked as well, for trio-asyncio runs its tasks inside one of trio's.
+    if _in_task_of("trio.lowlevel") and not _in_task_of("asyncio"):
+        return sys.modules["trio"]
+    return None
+
+
+def _in_task_of(library: str) -> bool:
+    """Tell whether *library* runs the current task."""
+    module: Any = sys.modules.get(library)
     try:
-        trio.lowlevel.current_task()
-    except RuntimeError:
-        return None
-    return trio
+        return module.current_task() is not None
+    except (RuntimeError, AttributeError):  # it does not run; it has not been imported to the end
+        return False

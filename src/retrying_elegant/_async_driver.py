@@ -145,7 +145,7 @@ async def pause(attempt: A) -> A:
         hooks = _events.retrying(attempt)
         if hooks:
             await fire(hooks, attempt)
-        _events.let_go(attempt.error)
+        _events.let_go(attempt._error)
         await _aio.sleep(attempt._next_wait)
     except BaseException:
         call.wait_interrupted()

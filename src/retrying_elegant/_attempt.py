@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # A result may be None, so that "no result" needs a value of its own.
 NOTHING: Any = object()
 
-# How far the `with` of a loop's attempt has got.
-NEW, ENTERED, LEFT = 0, 1, 2
+# How far an attempt has got; only the `with` of a loop's attempt makes all of these steps.
+NEW, ENTERED, LEFT, SUCCEEDED = range(4)
 
 
 class Attempt:
@@ -48,7 +48,6 @@ class Attempt:
         "_number",
         "_result",
         "_stage",
-        "_succeeded",
         "_waited",
     )
 
@@ -60,7 +59,6 @@ class Attempt:
         self._hint: float | None = None
         self._next_wait: Any = None  # float | None; Any here, for drivers know when it is set
         self._result = NOTHING
-        self._succeeded = False
         self._stage = NEW
 
     @property
@@ -103,7 +101,7 @@ class Attempt:
     @property
     def succeeded(self) -> bool:
         """Whether this attempt ended the call with success."""
-        return self._succeeded
+        return self._stage == SUCCEEDED
 
     @property
     def waited(self) -> float:
@@ -151,7 +149,7 @@ class Attempt:
         return min(limit, remaining)
 
     def __repr__(self) -> str:
-        if self._succeeded:
+        if self._stage == SUCCEEDED:
             state = "succeeded"
         elif self._error is not None:
             state = brief(self._error)

@@ -84,6 +84,8 @@ def attempts(value: Any, name: str = "attempts") -> int | None:
 
 def error_filter(name: str, value: Any) -> Any:
     """Give *value* if it can say which errors: a class, a tuple of classes, or a predicate."""
+    if isinstance(value, type) and issubclass(value, Exception):
+        return value
     if isinstance(value, (type, tuple)):
         for item in value if isinstance(value, tuple) else (value,):
             if not (isinstance(item, type) and issubclass(item, Exception)):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from math import inf
 
 from . import _checks
-from ._attempt import NOTHING, Attempt
+from ._attempt import NOTHING, SUCCEEDED, Attempt
 from ._errors import RetryError, TryAgain, brief, given_up
 
 TYPE_CHECKING = False
@@ -145,7 +145,7 @@ class Call:
         attempt._result = value
         until = self.policy.until
         if until is None or value is NOTHING or _checks.answer("until", until(value)):
-            attempt._succeeded = True
+            attempt._stage = SUCCEEDED
             return True
         return False
 
@@ -212,16 +212,7 @@ class Call:
             return self._stop(attempt, "attempts")
         if timeout is not None and elapsed >= timeout:
             return self._stop(attempt, "timeout")
-        wait = self._wait(attempt)
-        if timeout is not None and elapsed + wait >= timeout:
-            return self._stop(attempt, "timeout")
-        if policy.budget is not None and not policy.budget.take():
-            return self._stop(attempt, "budget")
-        attempt._next_wait = wait
-        return True
-
-    def _wait(self, attempt: Attempt) -> float:
-        rule = self.policy.wait
+        rule = policy.wait
         if callable(rule):
             wait = rule(attempt)
             # What the backoffs return is a float already, and within bounds.
@@ -231,7 +222,14 @@ class Call:
             wait = rule[min(attempt._number, len(rule)) - 1]
         else:
             wait = rule
-        return wait if attempt._hint is None else wait + attempt._hint
+        if attempt._hint is not None:
+            wait += attempt._hint
+        if timeout is not None and elapsed + wait >= timeout:
+            return self._stop(attempt, "timeout")
+        if policy.budget is not None and not policy.budget.take():
+            return self._stop(attempt, "budget")
+        attempt._next_wait = wait
+        return True
 
     def _stop(self, attempt: Attempt, reason: Reason) -> bool:
         self.reason = reason

@@ -15,7 +15,7 @@ from ._policy import UNSET, Policy, resolve
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-    from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, Unpack, overload
+    from typing import Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar, Unpack, overload
 
     from ._attempt import Attempt
     from ._policy import AllFields
@@ -24,23 +24,30 @@ if TYPE_CHECKING:
     R = TypeVar("R")
     R2 = TypeVar("R2")
     R2_co = TypeVar("R2_co", covariant=True)
-    F = TypeVar("F")
     C = TypeVar("C", bound=Callable[..., Any])
 
     class Keeping(Protocol):
         """A decorator that gives back the type it was given."""
 
-        def __call__(self, fn: F, /) -> F: ...
+        def __call__(self, fn: C, /) -> C: ...
 
-    class Widening(Protocol[R2_co]):
-        """A decorator that adds what the fallback returns to the return type."""
+    class DidYouMeanOn:
+        """What ``retry(OSError)`` gives: nothing that decorates; it is ``retry(on=OSError)``."""
 
+    class Widening(Generic[R2_co]):
+        """A decorator that adds what the fallback returns (awaited) to the return type."""
+
+        @overload
+        def __call__(
+            self: Widening[Awaitable[R2]], fn: Callable[P, Coroutine[Any, Any, R]], /
+        ) -> Callable[P, Coroutine[Any, Any, R | R2]]: ...
         @overload
         def __call__(
             self, fn: Callable[P, Coroutine[Any, Any, R]], /
         ) -> Callable[P, Coroutine[Any, Any, R | R2_co]]: ...
         @overload
         def __call__(self, fn: Callable[P, R], /) -> Callable[P, R | R2_co]: ...
+        def __call__(self, fn: Any, /) -> Any: ...
 
 else:
 
@@ -49,18 +56,13 @@ else:
         return fn
 
 
+# An exception class is a callable too, but not one to retry.
+@overload
+def retry(  # pyright: ignore[reportOverlappingOverload]
+    error: type[BaseException], /
+) -> DidYouMeanOn: ...
 @overload
 def retry(fn: C, /) -> C: ...
-@overload
-def retry(policy: int | Policy | None = ..., /, **fields: Unpack[AllFields]) -> Keeping: ...
-@overload
-def retry(
-    policy: int | Policy | None = ...,
-    /,
-    *,
-    fallback: Callable[[Attempt], Awaitable[R2]],
-    **fields: Unpack[AllFields],
-) -> Widening[R2]: ...
 @overload
 def retry(
     policy: int | Policy | None = ...,
@@ -69,6 +71,8 @@ def retry(
     fallback: Callable[[Attempt], R2],
     **fields: Unpack[AllFields],
 ) -> Widening[R2]: ...
+@overload
+def retry(policy: int | Policy | None = ..., /, **fields: Unpack[AllFields]) -> Keeping: ...
 def retry(
     policy: Any = UNSET,
     /,

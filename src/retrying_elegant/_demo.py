@@ -78,8 +78,10 @@ LONGER = 10.0  # how long the server hangs; it ends sooner when the demo does
 
 
 def one_policy(tell: Tell) -> Policy:
-    net = Policy(8, on=web.transient, wait=backoff.exponential(0.1, jitter=0.5), timeout=10)
-    net = net.replace(on_retry=tell, on_success=tell, on_give_up=tell)  # prints the rows below
+    waits = backoff.exponential(0.1, jitter=0.5)
+    net = Policy(8, on=web.transient, wait=waits, timeout=10)
+    # Hooks that print the rows below:
+    net = net.replace(on_retry=tell, on_success=tell, on_give_up=tell)
     return net
 
 
@@ -122,7 +124,7 @@ async def by_async_loop(net: Policy, get: Callable[[str], Any], say: Say) -> Non
 
 
 def giving_up(net: Policy, get: Callable[[str], str], show: Callable[[Exception], None]) -> None:
-    patient = retry(net, attempts=3)(get)  # as a decorator does, on a function that exists
+    patient = retry(net, attempts=3)(get)  # @retry, on a function that is there already
     for path in ("/broken", "/not-there"):
         try:
             patient(path)
@@ -347,7 +349,10 @@ class Client:
             _, status, reason = (await reader.readline()).decode().split(" ", 2)
             headers = http.client.parse_headers(io.BytesIO(await reader.readuntil(b"\r\n\r\n")))
             if status != "200":
-                raise HTTPError(self.base + path, int(status), reason.strip(), headers, None)
+                url, words = self.base + path, reason.strip()
+                failure = HTTPError(url, int(status), words, headers, io.BytesIO())
+                failure.close()
+                raise failure
             body = await reader.readexactly(int(headers["Content-Length"]))
         except asyncio.IncompleteReadError as error:
             missing = (error.expected or 0) - len(error.partial)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from _thread import _local
 
+from ._attempt import SUCCEEDED
 from ._checks import name_of
 from ._decision import describe
 from ._errors import GiveUp, headline, sign
@@ -57,7 +58,7 @@ def ended(attempt: Attempt) -> tuple[Hook, ...]:
     """Tell that the call has ended with *attempt*; give the hooks that want to know."""
     call = attempt._call
     policy = call.policy
-    if attempt._succeeded:
+    if attempt._stage == SUCCEEDED:
         if policy.budget is not None:
             policy.budget.earn()
         if recovery_observers and attempt._number > 1:

@@ -8,13 +8,15 @@ consumer sees an item twice.
 
 from __future__ import annotations
 
+import sys
+
 from . import _aio, _async_driver, _clock, _sync_driver
 from ._decision import Call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
-    from typing import Any, Self
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from typing import Any
 
     from ._policy import Policy
 
@@ -30,7 +32,7 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                 _sync_driver.fire(policy.before_attempt, attempt)
                 try:
                     source = fn(*args, **kwargs)
-                    first = [next(source)]
+                    items = [next(source)]
                 except StopIteration as end:
                     _sync_driver.settle(attempt, value=end.value)
                     return end.value
@@ -38,33 +40,34 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                     if not _sync_driver.settle(attempt, error):
                         raise
                 else:
-                    _sync_driver.settle(attempt, value=first[0])
+                    _sync_driver.settle(attempt, value=items[0])
                     break
                 attempt = _sync_driver.pause(attempt)
                 if call.reason is not None:
                     raise attempt._error
         finally:
             del attempt, call  # the error's traceback holds this frame
-        return (yield from _Started(first, source))
+        return (yield from _relay(source, items))
 
     return generator
 
 
-class _Started:
-    """A generator whose *first* item has been taken out, and is given once more."""
-
-    def __init__(self, first: list[Any], source: Generator[Any, Any, Any]) -> None:
-        self._first = first
-        self._source = source
-        self.send = source.send
-        self.throw = source.throw
-        self.close = source.close
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Any:
-        return self._first.pop() if self._first else next(self._source)
+def _relay(source: Generator[Any, Any, Any], items: list[Any]) -> Generator[Any, Any, Any]:
+    """Pass everything between consumer and *source*, whose next item is in *items*."""
+    # Not `yield from`: that would ask the source for its first item once more.
+    while True:
+        thrown = None
+        try:
+            sent = yield items.pop()
+        except BaseException as error:  # noqa: BLE001 - it is the source's to handle
+            thrown = error
+        # Outside the `except`, so that an error the source has handled is over.
+        try:
+            items.append(source.send(sent) if thrown is None else source.throw(thrown))
+        except StopIteration as end:
+            return end.value
+        finally:
+            del thrown
 
 
 def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any]:
@@ -80,10 +83,10 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                 try:
                     source = fn(*args, **kwargs)
                     if policy.attempt_timeout is None:
-                        item = await anext(source)
+                        items = [await _first(source)]
                     else:
                         async with _aio.timeout(attempt.timeout) as scope:
-                            item = await anext(source)
+                            items = [await _first(source)]
                 except StopAsyncIteration:
                     await _async_driver.settle(attempt)
                     return
@@ -92,7 +95,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                     if not await _async_driver.settle(attempt, error, timed_out=timed_out):
                         raise
                 else:
-                    await _async_driver.settle(attempt, value=item)
+                    await _async_driver.settle(attempt, value=items[0])
                     break
                 attempt = await _async_driver.pause(attempt)
                 if call.reason is not None:
@@ -100,19 +103,29 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
         finally:
             del attempt, call  # the error's traceback holds this frame
 
-        # `yield from` by hand, for async generators have none.
-        try:
-            while True:
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    await source.aclose()
-                    raise
-                except BaseException as thrown:  # noqa: BLE001 - it is the generator's to handle
-                    item = await source.athrow(thrown)
-                else:
-                    item = await source.asend(sent)
-        except StopAsyncIteration:
-            return
+        # As in _relay; async generators have no `yield from` to share it by.
+        while True:
+            thrown = None
+            try:
+                sent = yield items.pop()
+            except BaseException as error:  # noqa: BLE001 - it is the source's to handle
+                thrown = error
+            try:
+                step = source.asend(sent) if thrown is None else source.athrow(thrown)
+                items.append(await step)
+            except StopAsyncIteration:
+                return
+            finally:
+                del thrown
 
     return generator
+
+
+def _first(source: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """Start *source*, unknown to the event loop: its consumer closes it, and nobody else."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return anext(source)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)

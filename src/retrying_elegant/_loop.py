@@ -11,7 +11,7 @@ import sys
 import warnings
 
 from . import _aio, _async_driver, _checks, _clock, _sync_driver
-from ._attempt import ENTERED, LEFT, NEW, Attempt
+from ._attempt import ENTERED, LEFT, NEW, SUCCEEDED, Attempt
 from ._decision import Call
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ class LoopAttempt(Attempt):
 
     def _goes_on(self) -> bool:
         """Tell at the end of a pass whether another follows."""
-        if self._stage != LEFT:
+        if self._stage < LEFT:
             state = "left" if self._stage == ENTERED else "entered"
             raise RuntimeError(
                 f"attempt {self._number} of {self.name} was never {state}: "
@@ -103,7 +103,7 @@ class SyncAttempt(LoopAttempt):
         if error is not None and not isinstance(error, Exception):
             return False
         try:
-            if _sync_driver.settle(self, error, self._result) or self._succeeded:
+            if _sync_driver.settle(self, error, self._result) or self._stage == SUCCEEDED:
                 return True
         except BaseException:
             self._let_go()
@@ -152,7 +152,7 @@ class AsyncAttempt(LoopAttempt):
             late = _aio.expired(scope, failure)
             if await _async_driver.settle(self, failure, self._result, timed_out=late):
                 return True
-            return self._succeeded or self._leave(error)
+            return self._stage == SUCCEEDED or self._leave(error)
         except BaseException:
             self._let_go()
             raise

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 
 _HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
-_NO_HOOKS = (None, None, None, None)
 
 _EXPONENTIAL = backoff.exponential()
 _DEFAULTS: dict[str, Any] = {
@@ -175,10 +174,14 @@ class Policy(Value):
             if not isinstance(budget, RetryBudget):
                 _checks.refuse(TypeError, "budget", budget, "a RetryBudget, or None")
             fields["budget"] = budget
-        hooks = (before_attempt, on_retry, on_success, on_give_up)
-        if hooks != _NO_HOOKS:
-            for field, value in zip(_HOOKS, hooks, strict=True):
-                fields[field] = _checks.hooks(field, value)
+        if before_attempt is not None:
+            fields["before_attempt"] = _checks.hooks("before_attempt", before_attempt)
+        if on_retry is not None:
+            fields["on_retry"] = _checks.hooks("on_retry", on_retry)
+        if on_success is not None:
+            fields["on_success"] = _checks.hooks("on_success", on_success)
+        if on_give_up is not None:
+            fields["on_give_up"] = _checks.hooks("on_give_up", on_give_up)
         if name is not None:
             if not isinstance(name, str):
                 _checks.refuse(TypeError, "name", name, "a str, or None")

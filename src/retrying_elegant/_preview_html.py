@@ -66,10 +66,11 @@ def _drawing(preview: Preview) -> str:
             marks.append(f'<circle cx="{x(mean):.1f}" cy="{y + 6}" r="2.5"/>')
     bottom = _LINE * len(rows) + 4
     for time in _ticks(end):
-        marks.append(
-            f'<path d="M{x(time):.1f} 0V{bottom}" stroke="currentColor" stroke-opacity=".2"/>'
-            f'<text x="{x(time):.1f}" y="{bottom + 14}" text-anchor="middle">{time:g}</text>'
-        )
+        at = f"{x(time):.1f}"
+        marks += [
+            f'<path d="M{at} 0V{bottom}" stroke="currentColor" stroke-opacity=".2"/>',
+            f'<text x="{at}" y="{bottom + 14}" text-anchor="middle">{time:g}</text>',
+        ]
     legend = "seconds since the start; a dot is the average" + (
         "" if certain else "; ends at timeout"
     )

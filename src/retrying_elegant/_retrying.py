@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
-    from typing import Any, NoReturn, Unpack
+    from typing import Any, Literal, NoReturn, Self, Unpack, overload
 
     from ._block import AnyBlock
     from ._loop import AsyncAttempt, SyncAttempt
@@ -72,17 +72,45 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
 
     __slots__ = ("_block", "_policy", "_raises")
 
-    def __init__(
-        self,
-        policy: int | Policy | None = UNSET,
-        /,
-        *,
-        raises: bool = True,
-        **fields: Unpack[AllFields],
-    ) -> None:
-        self._policy = resolve(policy, fields)
-        self._raises = raises
-        self._block: AnyBlock | None = None
+    _policy: Policy
+    _raises: bool
+    _block: AnyBlock | None
+
+    if TYPE_CHECKING:  # mypy asks __new__ only where it sees no __init__
+
+        @overload
+        def __new__(
+            cls,
+            policy: int | Policy | None = ...,
+            /,
+            *,
+            raises: Literal[False],
+            **fields: Unpack[AllFields],
+        ) -> Quiet: ...
+        @overload
+        def __new__(
+            cls,
+            policy: int | Policy | None = ...,
+            /,
+            *,
+            raises: bool = ...,
+            **fields: Unpack[AllFields],
+        ) -> Self: ...
+        def __new__(cls, *args: Any, **fields: Any) -> Any: ...
+
+    else:
+
+        def __init__(
+            self,
+            policy: int | Policy | None = UNSET,
+            /,
+            *,
+            raises: bool = True,
+            **fields: Unpack[AllFields],
+        ) -> None:
+            self._policy = resolve(policy, fields)
+            self._raises = raises
+            self._block = None
 
     @property
     def policy(self) -> Policy:
@@ -106,7 +134,7 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
+    ) -> bool | None:
         return self._close(error)
 
     async def __aenter__(self) -> AsyncBlock:
@@ -119,7 +147,7 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool:
+    ) -> bool | None:
         return self._close(error)
 
     def _open(self, block: AnyBlock, statement: str) -> None:
@@ -135,9 +163,36 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
         block, self._block = self._block, None
         return block is not None and block.close(error)
 
-    def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
-        raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
+    if not TYPE_CHECKING:  # they are to see that it is not to be called
+
+        def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
+            raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
 
     def __repr__(self) -> str:
         end = "" if self._raises else ", raises=False"
         return f"retrying({self._policy!r}{end})"
+
+
+if TYPE_CHECKING:
+
+    class Quiet(retrying):
+        """
+        What ``retrying(raises=False)`` is to type checkers, which read it off the return types.
+
+        Its block may end early without an error, so that names may be unbound after it.  A
+        ``bool | None`` tells them that no error is kept in.
+        """
+
+        def __exit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> bool: ...
+
+        async def __aexit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> bool: ...

@@ -123,7 +123,7 @@ def pause(attempt: A) -> A:
         hooks = _events.retrying(attempt)
         if hooks:
             fire(hooks, attempt)
-        _events.let_go(attempt.error)
+        _events.let_go(attempt._error)
         _clock.sleep(attempt._next_wait)
     except BaseException:
         call.wait_interrupted()

@@ -10,9 +10,16 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, dataclass_transform
+
+else:
+
+    def dataclass_transform(**_: Any) -> Any:
+        """Stand in for typing.dataclass_transform, without importing typing."""
+        return lambda cls: cls
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Value:
     """A frozen value: equal to another of its class with equal fields."""
 

@@ -55,7 +55,12 @@ class Backoff(Value):
 
     def __call__(self, attempt: Attempt) -> float:
         """Draw the wait after the failed *attempt*, in seconds."""
-        high = self._capped(attempt.number)
+        try:
+            high = self.rule(attempt.number)
+            if high > self.cap:
+                high = self.cap
+        except OverflowError:
+            high = self.cap
         jitter = self.jitter
         return high * (1 - jitter * random.random()) if jitter else high  # noqa: S311
 

@@ -5,9 +5,9 @@ attempt fare better, and when does the server ask for it.  Leaves counting attem
 and waiting to the policy that asks.  No client is imported: a class is known by its
 name, ``package.Class``.  Hints are float seconds from now.
 
-Three rules of the room: an error that is not in the tables is not transient; what an
-error wraps is asked before the error itself; and nothing that an error or a response
-does when it is looked at (it raises, it has no such attribute) gets out of here.
+Three rules of the room: an error that is not in the tables is not transient; of an error
+that wraps another, the inner one is asked first; and whatever an error or a response does
+when it is looked at (it raises, it has no such attribute), nothing gets out of here.
 """
 
 from __future__ import annotations
@@ -50,10 +50,7 @@ _SETTLED = {
         http.IncompleteRead  urllib.ContentTooShortError
         requests.Timeout
         urllib3.TimeoutError  urllib3.EmptyPoolError
-        httpx.TimeoutException  httpcore.TimeoutException
-        aiohttp.ServerTimeoutError  aiohttp.ServerDisconnectedError
-        aiohttp.ClientConnectionResetError
-        aiohttp.ContentLengthError  aiohttp.TransferEncodingError
+        httpx.TimeoutException
         """,
     ),
     # Named where a base class, or the error wrapped around it, would say otherwise.
@@ -61,10 +58,8 @@ _SETTLED = {
         False,
         """
         ssl.SSLError  http.HTTPException
-        requests.RequestException
-        urllib3.ClosedPoolError  urllib3.DecodeError  urllib3.ResponseNotChunked
-        aiohttp.ClientConnectorCertificateError  aiohttp.ServerFingerprintMismatch
-        aiohttp.ContentEncodingError
+        urllib3.ClosedPoolError  urllib3.ResponseNotChunked
+        aiohttp.ContentEncodingError  aiohttp.ServerFingerprintMismatch
         """,
     ),
 }
@@ -92,13 +87,16 @@ _WRAPPERS = {
     **_table(
         None,
         """
-        builtins.OSError  urllib.URLError
+        builtins.OSError
         requests.RetryError
         urllib3.MaxRetryError  urllib3.ProxyError
         """,
     ),
 }
 _INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
+# Release 1 of urllib3 says where it comes from in the context only.  No other error is asked
+# for its context: that may be any error which was being handled when the call was made.
+_INSIDE_OF = {"urllib3.NewConnectionError": ("__cause__", "__context__")}
 
 # The status of the answer tells: where the error keeps it, or the words just before it.
 _STATUS_AT = {
@@ -123,7 +121,7 @@ _ARES_TEMPORARY = (3, 11, 12)  # c-ares: server failure, no contact with a serve
 
 
 def _network_trouble(error: BaseException) -> bool | None:
-    """An OSError goes by its number; one without a number goes by what it wraps."""
+    """An OSError goes by its number; one without (URLError, too) goes by what it wraps."""
     number = _look(error, "errno")
     if number is not None:
         return number in _ERRNOS
@@ -187,9 +185,10 @@ def _known_as(error: BaseException) -> str:
     return ""
 
 
-def _inside(error: BaseException) -> BaseException | None:
-    """The error that *error* wraps, if any."""
-    for found in (*(_look(error, name) for name in _INSIDE), *(_look(error, "args") or ())):
+def _inside(name: str, error: BaseException) -> BaseException | None:
+    """The error that *error*, known by *name*, wraps, if any."""
+    attributes = [_look(error, attribute) for attribute in _INSIDE_OF.get(name, _INSIDE)]
+    for found in (*attributes, *(_look(error, "args") or ())):
         if isinstance(found, BaseException):
             return found
     return None
@@ -301,7 +300,7 @@ class Transient(Value):
         verdict = _DETAILS[name](error) if name in _DETAILS else _SETTLED.get(name)
         if verdict is not None or name not in _WRAPPERS:
             return verdict
-        inside = _inside(error)
+        inside = _inside(name, error)
         inner = None if inside is None else self._judge(inside, depth - 1)
         return _WRAPPERS[name] if inner is None else inner
 
