@@ -84,14 +84,14 @@ async def run(
                         if hasattr(value, "__await__"):
                             value = await value
             except Exception as error:
-                if not await settle(attempt, error, timed_out=_aio.expired(scope, error)):
+                if await failed(attempt, error, timed_out=_aio.expired(scope, error)):
                     if fallback is None or call.reason == "not retryable":
                         raise
                     return await finished(fallback(attempt))
             else:
-                if not await settle(attempt, value=value):
-                    if attempt.succeeded:
-                        return value
+                if await accepted(attempt, value):
+                    return value
+                if await failed(attempt, None):
                     break
             attempt = await pause(attempt)
         # It gave up with no exception on its way: on a result, or because a wait took too long.
@@ -103,34 +103,34 @@ async def run(
         del attempt, call
 
 
-async def settle(
-    attempt: Attempt,
-    error: Exception | None = None,
-    value: Any = NOTHING,
-    *,
-    timed_out: bool = False,
-) -> bool:
-    """Tell whether another attempt follows *attempt*; if none does, tell whom it concerns."""
+async def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
+    """Tell whether *value* ends the call with success; if it does, tell whom it concerns."""
     call = attempt._call
     try:
-        if error is not None:
-            goes_on = call.after_failure(
-                attempt, error, _clock.time.monotonic(), timed_out=timed_out
-            )
-        elif call.accepts(attempt, value):
-            goes_on = False
-        else:
-            goes_on = call.after_refusal(attempt, _clock.time.monotonic())
+        if not call.accepts(attempt, value):
+            return False
     except Exception:
-        # A predicate or a wait that is broken ends the call too, without a reason.
-        await fire(call.policy.on_give_up, attempt)
+        await fire(call.policy.on_give_up, attempt)  # a broken predicate ends the call too
         raise
-    if goes_on:
-        return True
-    hooks = _events.ended(attempt)
+    hooks = _events.succeeded(attempt)
     if hooks:
         await fire(hooks, attempt)
-    return False
+    return True
+
+
+async def failed(attempt: Attempt, error: Exception | None, *, timed_out: bool = False) -> bool:
+    """Tell whether *error*, or a refused result, ends the call; if so, tell whom it concerns."""
+    call = attempt._call
+    try:
+        if call.after_failure(attempt, error, _clock.time.monotonic(), timed_out=timed_out):
+            return False
+    except Exception:
+        await fire(call.policy.on_give_up, attempt)  # a broken predicate or wait ends the call too
+        raise
+    hooks = _events.gave_up(attempt)
+    if hooks:
+        await fire(hooks, attempt)
+    return True
 
 
 async def pause(attempt: A) -> A:
@@ -152,7 +152,7 @@ async def pause(attempt: A) -> A:
         raise
     following = call.after_wait(attempt, _clock.time.monotonic())
     if following is None:
-        await fire(_events.ended(attempt), attempt)
+        await fire(_events.gave_up(attempt), attempt)
         return attempt
     return following
 
@@ -173,4 +173,4 @@ async def finished(answer: Any) -> Any:
 
 async def _first_failure(call: Call, error: Exception) -> Attempt | None:
     attempt = call.first()
-    return attempt if await settle(attempt, error) else None
+    return None if await failed(attempt, error) else attempt

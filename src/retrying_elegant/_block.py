@@ -126,7 +126,7 @@ class Block(AnyBlock):
         call = attempt._call
         try:
             if call.reason is not None:
-                _sync_driver.fire(_events.ended(attempt), attempt)
+                _sync_driver.fire(_events.gave_up(attempt), attempt)
             value: R = _sync_driver.run(attempt, fn)
         except Exception as error:
             if not self._ends_at(error, call):
@@ -159,7 +159,7 @@ class AsyncBlock(AnyBlock):
         call = attempt._call
         try:
             if call.reason is not None:
-                await _async_driver.fire(_events.ended(attempt), attempt)
+                await _async_driver.fire(_events.gave_up(attempt), attempt)
             value: R = await _async_driver.run(attempt, fn)
         except Exception as error:
             if not self._ends_at(error, call):

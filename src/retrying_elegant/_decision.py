@@ -114,27 +114,6 @@ class Call:
         self._stop(attempt, "timeout")
         return attempt
 
-    def after_failure(
-        self, attempt: Attempt, error: Exception, now: float, *, timed_out: bool = False
-    ) -> bool:
-        """
-        Decide what follows when *attempt* has raised *error*.
-
-        Returns:
-            True: another attempt follows, after ``attempt.next_wait`` seconds.
-            False: the call gives up, because of ``self.reason``.
-
-        Raises:
-            Whatever a predicate or a wait callable of the user raises; TypeError or
-            ValueError when one returns what it may not.
-        """
-        elapsed = self.elapsed(now)
-        attempt._error = error
-        self.history.append((attempt._number, elapsed, error))
-        if not self._is_retryable(attempt, error, timed_out):
-            return self._stop(attempt, "not retryable")
-        return self._goes_on(attempt, elapsed)
-
     def accepts(self, attempt: Attempt, value: Any) -> bool:
         """
         Tell whether *attempt*, which ended with *value* or with ``NOTHING``, is a success.
@@ -149,11 +128,48 @@ class Call:
             return True
         return False
 
-    def after_refusal(self, attempt: Attempt, now: float) -> bool:
-        """Decide, like ``after_failure``, what follows when a result has not been accepted."""
+    def after_failure(
+        self, attempt: Attempt, error: Exception | None, now: float, *, timed_out: bool = False
+    ) -> bool:
+        """
+        Decide what follows when *attempt* has raised *error*, or returned what was not accepted.
+
+        Returns:
+            True: another attempt follows, after ``attempt.next_wait`` seconds.
+            False: the call gives up, because of ``self.reason``.
+
+        Raises:
+            Whatever a predicate or a wait callable of the user raises; TypeError or
+            ValueError when one returns what it may not.
+        """
+        policy = self.policy
         elapsed = self.elapsed(now)
-        self.history.append((attempt._number, elapsed, None))
-        return self._goes_on(attempt, elapsed)
+        self.history.append((attempt._number, elapsed, error))
+
+        if error is not None:
+            attempt._error = error
+            if not self._is_retryable(attempt, error, timed_out):
+                return self._stop(attempt, "not retryable")
+
+        limit = policy.attempts
+        if ceiling is not None:
+            limit = ceiling if limit is None else min(limit, ceiling)
+        if limit is not None and attempt._number >= limit:
+            return self._stop(attempt, "attempts")
+
+        timeout = policy.timeout
+        if timeout is not None and elapsed >= timeout:
+            return self._stop(attempt, "timeout")
+
+        wait = self._wait(attempt)
+        if timeout is not None and elapsed + wait >= timeout:
+            return self._stop(attempt, "timeout")
+
+        if policy.budget is not None and not policy.budget.take():
+            return self._stop(attempt, "budget")
+
+        attempt._next_wait = wait
+        return True
 
     def after_wait(self, attempt: A, now: float) -> A | None:
         """Give the attempt that follows, or None: the wait took longer than the timeout allows."""
@@ -203,16 +219,8 @@ class Call:
             attempt._hint = verdict.after
         return bool(verdict)
 
-    def _goes_on(self, attempt: Attempt, elapsed: float) -> bool:
-        policy = self.policy
-        limit, timeout = policy.attempts, policy.timeout
-        if ceiling is not None:
-            limit = ceiling if limit is None else min(limit, ceiling)
-        if limit is not None and attempt._number >= limit:
-            return self._stop(attempt, "attempts")
-        if timeout is not None and elapsed >= timeout:
-            return self._stop(attempt, "timeout")
-        rule = policy.wait
+    def _wait(self, attempt: Attempt) -> float:
+        rule = self.policy.wait
         if callable(rule):
             wait = rule(attempt)
             # What the backoffs return is a float already, and within bounds.
@@ -222,14 +230,7 @@ class Call:
             wait = rule[min(attempt._number, len(rule)) - 1]
         else:
             wait = rule
-        if attempt._hint is not None:
-            wait += attempt._hint
-        if timeout is not None and elapsed + wait >= timeout:
-            return self._stop(attempt, "timeout")
-        if policy.budget is not None and not policy.budget.take():
-            return self._stop(attempt, "budget")
-        attempt._next_wait = wait
-        return True
+        return wait if attempt._hint is None else wait + attempt._hint
 
     def _stop(self, attempt: Attempt, reason: Reason) -> bool:
         self.reason = reason

@@ -124,7 +124,7 @@ async def by_async_loop(net: Policy, get: Callable[[str], Any], say: Say) -> Non
 
 
 def giving_up(net: Policy, get: Callable[[str], str], show: Callable[[Exception], None]) -> None:
-    patient = retry(net, attempts=3)(get)  # @retry, on a function that is there already
+    patient = retry(net, attempts=3)(get)  # as @retry above
     for path in ("/broken", "/not-there"):
         try:
             patient(path)
@@ -308,8 +308,7 @@ class Timeline:
 
 def in_words(outcomes: tuple[str, ...]) -> str:
     """Put a line of the script into words."""
-    *first, last = outcomes
-    return f"{', '.join(first)}, then {last}" if first else f"always {last}"
+    return ", ".join(outcomes) if len(outcomes) > 1 else f"always {outcomes[0]}"
 
 
 def in_brief(error: Exception) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from _thread import _local
 
-from ._attempt import SUCCEEDED
 from ._checks import name_of
 from ._decision import describe
 from ._errors import GiveUp, headline, sign
@@ -54,16 +53,19 @@ def retrying(attempt: Attempt) -> tuple[Hook, ...]:
     return attempt._call.policy.on_retry
 
 
-def ended(attempt: Attempt) -> tuple[Hook, ...]:
-    """Tell that the call has ended with *attempt*; give the hooks that want to know."""
+def succeeded(attempt: Attempt) -> tuple[Hook, ...]:
+    """Tell that the call has ended well; give the hooks that want to know."""
+    policy = attempt._call.policy
+    if policy.budget is not None:
+        policy.budget.earn()
+    if recovery_observers and attempt._number > 1:
+        _tell(recovery_observers, attempt)
+    return policy.on_success
+
+
+def gave_up(attempt: Attempt) -> tuple[Hook, ...]:
+    """Tell that the call has ended without success; give the hooks that want to know."""
     call = attempt._call
-    policy = call.policy
-    if attempt._stage == SUCCEEDED:
-        if policy.budget is not None:
-            policy.budget.earn()
-        if recovery_observers and attempt._number > 1:
-            _tell(recovery_observers, attempt)
-        return policy.on_success
     number, elapsed, error = attempt.number, attempt.elapsed, attempt._error
     reason: Any = call.reason  # not None: the call has ended
     # An error that nobody wanted retried, and that was not, leaves as it came.
@@ -76,7 +78,7 @@ def ended(attempt: Attempt) -> tuple[Hook, ...]:
         logger.warning("%s: %s", headline_, describe(error))
     if give_up_observers:
         _tell(give_up_observers, attempt)
-    return policy.on_give_up
+    return call.policy.on_give_up
 
 
 def _tell(observers: tuple[Observer, ...], attempt: Attempt) -> None:

@@ -34,13 +34,13 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                     source = fn(*args, **kwargs)
                     items = [next(source)]
                 except StopIteration as end:
-                    _sync_driver.settle(attempt, value=end.value)
+                    _sync_driver.accepted(attempt, end.value)
                     return end.value
                 except Exception as error:
-                    if not _sync_driver.settle(attempt, error):
+                    if _sync_driver.failed(attempt, error):
                         raise
                 else:
-                    _sync_driver.settle(attempt, value=items[0])
+                    _sync_driver.accepted(attempt, items[0])
                     break
                 attempt = _sync_driver.pause(attempt)
                 if call.reason is not None:
@@ -88,14 +88,14 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                         async with _aio.timeout(attempt.timeout) as scope:
                             items = [await _first(source)]
                 except StopAsyncIteration:
-                    await _async_driver.settle(attempt)
+                    await _async_driver.accepted(attempt)
                     return
                 except Exception as error:
                     timed_out = _aio.expired(scope, error)
-                    if not await _async_driver.settle(attempt, error, timed_out=timed_out):
+                    if await _async_driver.failed(attempt, error, timed_out=timed_out):
                         raise
                 else:
-                    await _async_driver.settle(attempt, value=items[0])
+                    await _async_driver.accepted(attempt, items[0])
                     break
                 attempt = await _async_driver.pause(attempt)
                 if call.reason is not None:

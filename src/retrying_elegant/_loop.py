@@ -39,6 +39,19 @@ class LoopAttempt(Attempt):
     def result(self, value: Any) -> None:
         self._result = value
 
+    def _is_plain_success(self) -> bool:
+        """Take a first success that nobody looks at as one, as cheaply as a bare wrapper does."""
+        policy = self._call.policy
+        if (
+            self._number > 1
+            or policy.until is not None
+            or policy.on_success
+            or policy.budget is not None
+        ):
+            return False
+        self._stage = SUCCEEDED
+        return True
+
     def _entered_before(self) -> RuntimeError:
         return RuntimeError(
             f"attempt {self._number} of {self.name} has been entered before: "
@@ -102,8 +115,12 @@ class SyncAttempt(LoopAttempt):
         self._stage = LEFT
         if error is not None and not isinstance(error, Exception):
             return False
+        if error is None and self._is_plain_success():
+            return True
         try:
-            if _sync_driver.settle(self, error, self._result) or self._stage == SUCCEEDED:
+            if error is None and _sync_driver.accepted(self, self._result):
+                return True
+            if not _sync_driver.failed(self, error):
                 return True
         except BaseException:
             self._let_go()
@@ -149,10 +166,14 @@ class AsyncAttempt(LoopAttempt):
                     failure = changed.with_traceback(trace and trace.tb_next)
             if failure is not None and not isinstance(failure, Exception):
                 return False
-            late = _aio.expired(scope, failure)
-            if await _async_driver.settle(self, failure, self._result, timed_out=late):
+            if failure is None and self._is_plain_success():
                 return True
-            return self._stage == SUCCEEDED or self._leave(error)
+            late = _aio.expired(scope, failure)
+            if failure is None and await _async_driver.accepted(self, self._result):
+                return True
+            if not await _async_driver.failed(self, failure, timed_out=late):
+                return True
+            return self._leave(error)
         except BaseException:
             self._let_go()
             raise
@@ -165,7 +186,11 @@ def passes(policy: Policy, raises: bool) -> Iterator[SyncAttempt]:
     # Runs when the loop asks for its first pass, and then in the frame that the loop stands in.
     if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
         policy.refuse_async(form="a sync loop", attempt_timeout=False)
-    call = _begin(policy, raises, sys._getframe(1))
+    frame = sys._getframe(1)
+    label = policy.name or (frame.f_code, frame.f_lasti)
+    del frame
+    call = Call(policy, label, _clock.time.monotonic())
+    call.raises = raises
     attempt = SyncAttempt(call, 1, 0.0)
     while True:
         yield attempt
@@ -186,7 +211,9 @@ class AsyncPasses:
     __slots__ = ("_attempt", "_call")
 
     def __init__(self, policy: Policy, raises: bool, frame: FrameType) -> None:
-        self._call = _begin(policy, raises, frame)
+        label = policy.name or (frame.f_code, frame.f_lasti)
+        self._call = Call(policy, label, _clock.time.monotonic())
+        self._call.raises = raises
         self._attempt: AsyncAttempt | None = None
 
     def __aiter__(self) -> Self:
@@ -205,13 +232,6 @@ class AsyncPasses:
             raise StopAsyncIteration
         self._attempt = attempt
         return attempt
-
-
-def _begin(policy: Policy, raises: bool, frame: FrameType) -> Call:
-    label = policy.name or (frame.f_code, frame.f_lasti)
-    call = Call(policy, label, _clock.time.monotonic())
-    call.raises = raises
-    return call
 
 
 def _warn_in_async_code(frame: FrameType) -> None:

@@ -70,14 +70,14 @@ def run(
             try:
                 value = fn(*call.args, **call.kwargs)
             except Exception as error:
-                if not settle(attempt, error):
+                if failed(attempt, error):
                     if fallback is None or call.reason == "not retryable":
                         raise
                     return fallback(attempt)
             else:
-                if not settle(attempt, value=value):
-                    if attempt.succeeded:
-                        return value
+                if accepted(attempt, value):
+                    return value
+                if failed(attempt, None):
                     break
             attempt = pause(attempt)
         # It gave up with no exception on its way: on a result, or because a wait took too long.
@@ -89,26 +89,34 @@ def run(
         del attempt, call
 
 
-def settle(attempt: Attempt, error: Exception | None = None, value: Any = NOTHING) -> bool:
-    """Tell whether another attempt follows *attempt*; if none does, tell whom it concerns."""
+def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
+    """Tell whether *value* ends the call with success; if it does, tell whom it concerns."""
     call = attempt._call
     try:
-        if error is not None:
-            goes_on = call.after_failure(attempt, error, _clock.time.monotonic())
-        elif call.accepts(attempt, value):
-            goes_on = False
-        else:
-            goes_on = call.after_refusal(attempt, _clock.time.monotonic())
+        if not call.accepts(attempt, value):
+            return False
     except Exception:
-        # A predicate or a wait that is broken ends the call too, without a reason.
-        fire(call.policy.on_give_up, attempt)
+        fire(call.policy.on_give_up, attempt)  # a broken predicate ends the call too
         raise
-    if goes_on:
-        return True
-    hooks = _events.ended(attempt)
+    hooks = _events.succeeded(attempt)
     if hooks:
         fire(hooks, attempt)
-    return False
+    return True
+
+
+def failed(attempt: Attempt, error: Exception | None) -> bool:
+    """Tell whether *error*, or a refused result, ends the call; if so, tell whom it concerns."""
+    call = attempt._call
+    try:
+        if call.after_failure(attempt, error, _clock.time.monotonic()):
+            return False
+    except Exception:
+        fire(call.policy.on_give_up, attempt)  # a broken predicate or wait ends the call too
+        raise
+    hooks = _events.gave_up(attempt)
+    if hooks:
+        fire(hooks, attempt)
+    return True
 
 
 def pause(attempt: A) -> A:
@@ -130,7 +138,7 @@ def pause(attempt: A) -> A:
         raise
     following = call.after_wait(attempt, _clock.time.monotonic())
     if following is None:
-        fire(_events.ended(attempt), attempt)
+        fire(_events.gave_up(attempt), attempt)
         return attempt
     return following
 
@@ -146,4 +154,4 @@ def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
 
 def _first_failure(call: Call, error: Exception) -> Attempt | None:
     attempt = call.first()
-    return attempt if settle(attempt, error) else None
+    return None if failed(attempt, error) else attempt
