@@ -53,14 +53,8 @@ def wrap(
         return await run(call.first(), fn, fallback)
 
     # Where nobody looks at a first success, a call has no state until its first failure.
-    looks = (
-        policy.until
-        or policy.before_attempt
-        or policy.on_success
-        or policy.attempt_timeout
-        or fallback
-    )
-    return watched if looks else bare
+    looks = policy.until is not None or fallback is not None or policy.attempt_timeout is not None
+    return watched if looks or policy.before_attempt or policy.on_success else bare
 
 
 async def run(

@@ -156,6 +156,7 @@ class TestStandardLibrary:
             urllib.error.URLError(OSError("Tunnel connection failed: at once")),
             OSError(),
             OSError("without a number"),
+            OSError("503 Service Unavailable"),
             FileNotFoundError(errno.ENOENT, "No such file"),
             OSError(errno.ENOSPC, "No space left on device"),
             ValueError("unknown url type: 'x'"),
@@ -313,7 +314,9 @@ class TestWrapping:
             ("aiohttp.client_exceptions.ClientConnectorDNSError", False),
         ],
     )
-    @pytest.mark.parametrize("attribute", ["reason", "original_error", "os_error", "__cause__"])
+    @pytest.mark.parametrize(
+        "attribute", ["reason", "_reason", "original_error", "os_error", "__cause__"]
+    )
     def test_inside_first(self, name, alone, attribute):
         """The inner error decides; one that says nothing, or none, leaves it to the class."""
         base = {"httpx.ConnectError": "httpx.NetworkError"}.get(name)
@@ -336,6 +339,23 @@ class TestWrapping:
         assert web.transient(fake("requests.exceptions.ConnectionError", inner)) is False
         inner = fake("urllib3.exceptions.ProtocolError", "Connection aborted.", TimeoutError())
         assert web.transient(fake("requests.exceptions.ConnectionError", inner)) is True
+
+    def test_in_its_context(self):
+        """Only urllib3 1 keeps it there; others may have been raised while handling anything."""
+        unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        refused = fake("urllib3.exceptions.NewConnectionError", __context__=unknown)
+        assert web.transient(refused) is False
+        assert web.transient(fake("urllib3.exceptions.NewConnectionError")) is True
+        assert web.transient(fake("httpx.NetworkError", __context__=unknown)) is True
+
+    @pytest.mark.parametrize(
+        ("outer", "inner"),
+        [("requests.exceptions.ConnectionError", "urllib3.exceptions.ClosedPoolError"),
+         ("aiohttp.ClientPayloadError", "aiohttp.http_exceptions.ContentEncodingError")],
+    )  # fmt: skip
+    def test_of_the_client_itself(self, outer, inner):
+        """An error that never was of the wire, in the clothes of one that may be."""
+        assert web.transient(caused(fake(outer), fake(inner))) is False
 
     def test_settled_before_what_it_wraps(self):
         """A class that is plain by itself is not asked what it came from."""
@@ -433,8 +453,13 @@ class TestHostileInput:
             ("request", "response", "reason", "os_error", "headers", "args", "errno"),
             property(trap),
         )
-        for base in ("requests.HTTPError", "requests.ConnectionError", "builtins.OSError"):
-            known = OSError if base.startswith("builtins") else type(fake(base))
+        for base in (
+            "requests.HTTPError",
+            "requests.ConnectionError",
+            "aiodns.DNSError",
+            "OSError",
+        ):
+            known = OSError if base == "OSError" else type(fake(base))
             error = type("Hostile", (known,), traps)()
             expected = base == "requests.ConnectionError"
             assert web.Transient(methods=["GET"])(error) is expected
@@ -483,12 +508,14 @@ class TestHostileInput:
         member.__cause__ = ExceptionGroup("", [member])
         assert web.transient(member) is False
 
-    def test_long_chains(self):
-        """Deeper than any real error: it is not followed to the end."""
+    @pytest.mark.parametrize("around", [urllib.error.URLError, lambda it: ExceptionGroup("", [it])])
+    @pytest.mark.parametrize(("layers", "expected"), [(10, True), (500, False)])
+    def test_depth(self, around, layers, expected):
+        """What is deeper than any real error is not followed to the end."""
         error = ConnectionResetError()
-        for _ in range(10_000):
-            error = urllib.error.URLError(error)
-        assert web.transient(error) is False
+        for _ in range(layers):
+            error = around(error)
+        assert web.transient(error) is expected
 
     @pytest.mark.parametrize("mocked", [mock.Mock(), mock.MagicMock(), object(), None, 0, int])
     def test_mocks(self, mocked):
@@ -709,6 +736,7 @@ class TestRetryAfterDates:
             "Fri, 31 Nov 2026 12:00:05 GMT",
             "Fri, 20 Nov 0000 12:00:05 GMT",
             "Fri, ²0 Nov 2026 12:00:05 GMT",
+            "Fri, ٢٠ Nov 2026 12:00:05 GMT",
             "Fri, +1 Nov 2026 12:00:05 GMT",
             "Fri, 20 Nov 2026 12:00:05 GMT, 7",
             "Fri,  20 Nov 2026 12:00:05 GMT",
