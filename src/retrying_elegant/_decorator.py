@@ -72,7 +72,13 @@ def retry(
     **fields: Unpack[AllFields],
 ) -> Widening[R2]: ...
 @overload
-def retry(policy: int | Policy | None = ..., /, **fields: Unpack[AllFields]) -> Keeping: ...
+def retry(
+    policy: int | Policy | None = ...,
+    /,
+    *,
+    fallback: None = ...,
+    **fields: Unpack[AllFields],
+) -> Keeping: ...
 def retry(
     policy: Any = UNSET,
     /,

@@ -378,6 +378,7 @@ class FlakyServer:
         self._script = {path: deque(outcomes) for path, outcomes in SCRIPT.items()}
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._connections: list[socket.socket] = []
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -388,6 +389,12 @@ class FlakyServer:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         socket.create_connection(self.address).close()  # wakes the accepting thread
+        self._threads.pop(0).join()
+        for connection in self._connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)  # an interrupted client may still hold on
+            except OSError:
+                pass  # closed long since
         for thread in self._threads:
             thread.join()
         self._listener.close()
@@ -404,6 +411,7 @@ class FlakyServer:
                 connection.close()
                 return
             self.requests += 1
+            self._connections.append(connection)
             self._start(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:

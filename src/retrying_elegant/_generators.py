@@ -56,7 +56,7 @@ def _relay(source: Generator[Any, Any, Any], items: list[Any]) -> Generator[Any,
     """Pass everything between consumer and *source*, whose next item is in *items*."""
     # Not `yield from`: that would ask the source for its first item once more.
     while True:
-        thrown = None
+        sent, thrown = None, None
         try:
             sent = yield items.pop()
         except BaseException as error:  # noqa: BLE001 - it is the source's to handle
@@ -105,7 +105,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
 
         # As in _relay; async generators have no `yield from` to share it by.
         while True:
-            thrown = None
+            sent, thrown = None, None
             try:
                 sent = yield items.pop()
             except BaseException as error:  # noqa: BLE001 - it is the source's to handle

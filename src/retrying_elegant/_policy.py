@@ -15,7 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
-    from typing import Any, Self, TypedDict, Unpack
+    from typing import Any, Self, Unpack
+
+    from typing_extensions import TypedDict  # PEP 728; type checkers bring it along
 
     from ._attempt import Attempt
     from ._errors import TryAgain
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
         on_give_up: Hooks
         name: str | None
 
-    class AllFields(Fields, total=False):
+    class AllFields(Fields, total=False, closed=True):
         """The fields of a Policy, ``attempts`` included."""
 
         attempts: int | None
