@@ -58,7 +58,9 @@ def answered(status, headers=(), method=None):
     body = io.BytesIO()
     if method is not None:
         body._method = method  # where http.client's responses keep it
-    return urllib.error.HTTPError("http://x/", status, "", message, body)
+    error = urllib.error.HTTPError("http://x/", status, "", message, body)
+    error.close()  # it is a response as well
+    return error
 
 
 def header(value):
