@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 
     from . import instrumentation, testing, web
 
+else:  # unseen by type checkers, to which it would make every name one of this package
+
+    def __getattr__(name: str) -> ModuleType:
+        """Import the modules that not every program needs when they are asked for."""
+        if name in {"instrumentation", "testing", "web"}:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -52,14 +63,3 @@ for _public in (Attempt, GiveUp, Policy, RetryBudget, RetryError, TryAgain, give
     _public.__module__ = __name__
 retrying.__module__ = __name__
 del _public
-
-
-if not TYPE_CHECKING:  # they are to see that other names do not exist
-
-    def __getattr__(name: str) -> ModuleType:
-        """Import the modules that not every program needs when they are asked for."""
-        if name in {"instrumentation", "testing", "web"}:
-            from importlib import import_module
-
-            return import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -62,6 +62,34 @@ def expired(scope: Timeout | None, error: BaseException | None) -> bool:
     return True
 
 
+def was_cancelled(error: BaseException | None) -> bool:
+    """
+    Tell whether the task was cancelled while the attempt ran that ended in *error*.
+
+    Clean-up that fails replaces the CancelledError by its own error, and asyncio asks
+    only once.  To be asked where the attempt's error is no longer handled; a cancellation
+    that the caller is handling meanwhile is the caller's.
+    """
+    asyncio: Any = sys.modules.get("asyncio")
+    if not _in_task_of("asyncio") or not asyncio.current_task().cancelling():
+        return False
+    seen: set[int] = set()
+    this = sys.exception()
+    while this is not None and id(this) not in seen:
+        seen.add(id(this))
+        this = this.__context__
+    this = error
+    while this is not None and id(this) not in seen:
+        seen.add(id(this))
+        # A timeout of the user's has used up its cancellation.
+        if isinstance(this, TimeoutError) and isinstance(this.__cause__, asyncio.CancelledError):
+            seen.add(id(this.__cause__))
+        if isinstance(this, asyncio.CancelledError):
+            return True
+        this = this.__context__
+    return False
+
+
 class _TrioTimeout:
     """What ``asyncio.timeout`` is, for trio."""
 

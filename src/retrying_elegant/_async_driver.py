@@ -10,6 +10,7 @@ from __future__ import annotations
 from . import _aio, _clock, _events
 from ._attempt import NOTHING
 from ._decision import Call
+from ._errors import keep_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,20 +79,25 @@ async def run(
                         if hasattr(value, "__await__"):
                             value = await value
             except Exception as error:
-                if await failed(attempt, error, timed_out=_aio.expired(scope, error)):
+                if await gives_up(attempt, error, timed_out=_aio.expired(scope, error)):
                     if fallback is None or call.reason == "not retryable":
                         raise
                     return await finished(fallback(attempt))
             else:
                 if await accepted(attempt, value):
                     return value
-                if await failed(attempt, None):
+                if await gives_up(attempt, None):
                     break
             attempt = await pause(attempt)
         # It gave up with no exception on its way: on a result, or because a wait took too long.
         if fallback is not None:
             return await finished(fallback(attempt))
-        raise attempt._error
+        final, context = attempt._error, attempt._error.__context__
+        try:
+            raise final
+        finally:
+            keep_context(final, context)
+            del final, context
     finally:
         # The error's traceback holds this frame: a way from here to the error would be a cycle.
         del attempt, call
@@ -99,20 +105,20 @@ async def run(
 
 async def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
     """Tell whether *value* ends the call with success; if it does, tell whom it concerns."""
-    call = attempt._call
+    policy = attempt._call.policy
     try:
-        if not call.accepts(attempt, value):
+        if not attempt._call.accepts(attempt, value):
             return False
     except Exception:
-        await fire(call.policy.on_give_up, attempt)  # a broken predicate ends the call too
+        await fire(policy.on_give_up, attempt)  # a broken predicate ends the call too
         raise
-    hooks = _events.succeeded(attempt)
-    if hooks:
-        await fire(hooks, attempt)
+    _events.succeeded(attempt)
+    if policy.on_success:
+        await fire(policy.on_success, attempt)
     return True
 
 
-async def failed(attempt: Attempt, error: Exception | None, *, timed_out: bool = False) -> bool:
+async def gives_up(attempt: Attempt, error: Exception | None, *, timed_out: bool = False) -> bool:
     """Tell whether *error*, or a refused result, ends the call; if so, tell whom it concerns."""
     call = attempt._call
     try:
@@ -121,9 +127,7 @@ async def failed(attempt: Attempt, error: Exception | None, *, timed_out: bool =
     except Exception:
         await fire(call.policy.on_give_up, attempt)  # a broken predicate or wait ends the call too
         raise
-    hooks = _events.gave_up(attempt)
-    if hooks:
-        await fire(hooks, attempt)
+    await give_up(attempt)
     return True
 
 
@@ -131,14 +135,20 @@ async def pause(attempt: A) -> A:
     """
     Announce the retry, let go of what failed, sleep, and give the attempt that follows.
 
-    Where the wait took longer than the timeout allows, the call has given up and
-    *attempt* itself comes back.
+    Where there is no time left for it after all, the call has given up and *attempt*
+    itself comes back.
     """
     call = attempt._call
+    if _aio.was_cancelled(attempt._error):
+        call.wait_interrupted()
+        raise attempt._error
     try:
-        hooks = _events.retrying(attempt)
-        if hooks:
-            await fire(hooks, attempt)
+        _events.retrying(attempt)
+        if call.policy.on_retry:
+            await fire(call.policy.on_retry, attempt)
+        if call.is_too_late(attempt, _clock.time.monotonic()):
+            await give_up(attempt)
+            return attempt
         _events.let_go(attempt._error)
         await _aio.sleep(attempt._next_wait)
     except BaseException:
@@ -146,7 +156,7 @@ async def pause(attempt: A) -> A:
         raise
     following = call.after_wait(attempt, _clock.time.monotonic())
     if following is None:
-        await fire(_events.gave_up(attempt), attempt)
+        await give_up(attempt)
         return attempt
     return following
 
@@ -165,6 +175,12 @@ async def finished(answer: Any) -> Any:
     return await answer if hasattr(answer, "__await__") else answer
 
 
+async def give_up(attempt: Attempt) -> None:
+    """Tell that the call has ended without success."""
+    _events.gave_up(attempt)
+    await fire(attempt._call.policy.on_give_up, attempt)
+
+
 async def _first_failure(call: Call, error: Exception) -> Attempt | None:
     attempt = call.first()
-    return None if await failed(attempt, error) else attempt
+    return None if await gives_up(attempt, error) else attempt

@@ -7,6 +7,8 @@ slots, and the loop's ``with`` to ``loop``.  Durations are float seconds.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from . import _clock
 from ._errors import brief
 
@@ -79,7 +81,7 @@ class Attempt:
     @property
     def kwargs(self) -> Mapping[str, Any]:
         """The keyword arguments of the call; empty in a loop. Never logged."""
-        return self._call.kwargs
+        return MappingProxyType(self._call.kwargs)
 
     @property
     def error(self) -> Exception | None:
@@ -155,6 +157,8 @@ class Attempt:
             state = brief(self._error)
         elif self._next_wait is not None:
             state = "result not accepted"
+        elif self._call.reason is not None:
+            state = "gave up"
         else:
             state = "not ended"
         if self._next_wait is not None:

@@ -7,9 +7,8 @@ when one gives up.  Leaves each call to the drivers.
 from __future__ import annotations
 
 import warnings
-from types import CoroutineType
 
-from . import _async_driver, _checks, _clock, _events, _sync_driver
+from . import _async_driver, _checks, _clock, _sync_driver
 from ._decision import Call
 from ._errors import add_note
 
@@ -32,7 +31,7 @@ class EndOfBlock(BaseException):
     What ends a block of ``raises=False`` at a call that gave up.
 
     Not an Exception, so that no ``except Exception`` in the block stops it and no
-    other policy retries it.
+    other policy retries it.  An ``except BaseException`` sees it: let it pass.
     """
 
     def __init__(self, block: AnyBlock) -> None:
@@ -66,8 +65,12 @@ class AnyBlock:
     def close(self, error: BaseException | None) -> bool:
         """End the block, which *error* leaves; True: that goes no further."""
         self._open = False
-        if error is not None and self._is_end(error):
-            return True
+        if error is not None:
+            rest = self._without_end(error)
+            if rest is None:
+                return True
+            if rest is not error:
+                raise rest
         if not self._used:
             missed = "retrying_elegant: nothing was retried, for no call went through `call(...)`"
             if error is None:
@@ -94,18 +97,24 @@ class AnyBlock:
         self._succeeded = False
         if self._raises or call.reason is None or call.reason == "not retryable":
             return False
-        self._error = error
+        if self._error is None:
+            self._error = error
         return True
 
     def _add_time(self, call: Call) -> None:
         # Calls that run side by side wait side by side: the longest counts, not the sum.
         self._slept = max(self._slept, call.slept)
 
-    def _is_end(self, error: BaseException) -> bool:
-        """Tell whether *error* only ends this block, alone or in the group of a task group."""
+    def _without_end(self, error: BaseException) -> BaseException | None:
+        """Give *error* without what only ends this block, alone or in a task group's group."""
+
+        def is_end(inner: BaseException) -> bool:
+            return isinstance(inner, EndOfBlock) and inner.block is self
+
         if isinstance(error, BaseExceptionGroup):
-            return all(self._is_end(inner) for inner in error.exceptions)
-        return isinstance(error, EndOfBlock) and error.block is self
+            ends, rest = error.split(is_end)
+            return error if ends is None else rest
+        return None if is_end(error) else error
 
 
 class Block(AnyBlock):
@@ -126,15 +135,12 @@ class Block(AnyBlock):
         call = attempt._call
         try:
             if call.reason is not None:
-                _sync_driver.fire(_events.gave_up(attempt), attempt)
+                _sync_driver.give_up(attempt)
             value: R = _sync_driver.run(attempt, fn)
         except Exception as error:
             if not self._ends_at(error, call):
                 raise
         else:
-            if isinstance(value, CoroutineType):
-                value.close()
-                raise TypeError(f"{call.name} returned a coroutine: {_ASYNC_FORM}")
             return value
         finally:
             self._add_time(call)
@@ -159,7 +165,7 @@ class AsyncBlock(AnyBlock):
         call = attempt._call
         try:
             if call.reason is not None:
-                await _async_driver.fire(_events.gave_up(attempt), attempt)
+                await _async_driver.give_up(attempt)
             value: R = await _async_driver.run(attempt, fn)
         except Exception as error:
             if not self._ends_at(error, call):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 # The values of inspect.CO_*, without its import, which costs more than this whole package.
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+_GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 
 
 def refuse(kind: type[Exception], name: str, value: object, rule: str) -> NoReturn:
@@ -42,7 +42,8 @@ def seconds(name: str, value: Any, *, positive: bool = False, optional: bool = F
     rule = "a positive number of seconds" if positive else "a number of seconds, 0 or more"
     if optional:
         rule += ", or None"
-    total = getattr(value, "total_seconds", None)  # a timedelta, without importing datetime
+    # A timedelta, without importing datetime; the class itself is none.
+    total = None if isinstance(value, type) else getattr(value, "total_seconds", None)
     number = value if total is None else total()
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         refuse(TypeError, name, value, rule)
@@ -69,9 +70,10 @@ def attempts(value: Any, name: str = "attempts") -> int | None:
     """Give *value* if it can limit the attempts: an int of 1 or more, or None."""
     if value is None:
         return None
-    if isinstance(value, type) and issubclass(value, BaseException):
-        error = value.__qualname__
-        raise TypeError(f"{name}={error}: expected an int; did you mean on={error}?")
+    one = value[0] if isinstance(value, tuple) and value else value
+    if isinstance(one, type) and issubclass(one, BaseException):
+        errors = show(value)
+        raise TypeError(f"{name}={errors}: expected an int; did you mean on={errors}?")
     rule = "an int of 1 or more, or None for no limit"
     if isinstance(value, bool) or not isinstance(value, int):
         if callable(value):
@@ -112,11 +114,10 @@ def wait(value: Any) -> Any:
         refuse(TypeError, "wait", value, f"{rule}; did you mean {value.__qualname__}()?")
     if callable(value):
         return plain_function("wait", value, rule)
-    if isinstance(value, (str, bytes, dict)):
-        refuse(TypeError, "wait", value, rule)
-    if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
-        if isinstance(value, (int, float)) or hasattr(value, "total_seconds"):
-            return seconds("wait", value)
+    if isinstance(value, (int, float)) or hasattr(value, "total_seconds"):
+        return seconds("wait", value)
+    is_sequence = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    if not is_sequence or isinstance(value, (str, bytes, bytearray, dict)):
         refuse(TypeError, "wait", value, rule)
     if not len(value):
         refuse(ValueError, "wait", value, rule)
@@ -149,10 +150,16 @@ def answer(name: str, value: Any) -> Any:
     return value
 
 
-def _flags(fn: Any) -> int:
-    """The code flags of what runs when *fn* is called; 0 where that is not Python code."""
+def unwrap_partial(fn: Any) -> Any:
+    """Give what a ``functools.partial``, or several, calls in the end."""
     while isinstance(fn, partial):
         fn = fn.func
+    return fn
+
+
+def _flags(fn: Any) -> int:
+    """The code flags of what runs when *fn* is called; 0 where that is not Python code."""
+    fn = unwrap_partial(fn)
     code = getattr(fn, "__code__", None)
     if code is None:
         code = getattr(getattr(type(fn), "__call__", None), "__code__", None)  # noqa: B004 - read
@@ -162,18 +169,18 @@ def _flags(fn: Any) -> int:
 
 def is_coroutine_function(fn: Any) -> bool:
     """Tell whether calling *fn* gives a coroutine: through partials, methods and objects too."""
-    if _flags(fn) & _COROUTINE:
+    if _flags(fn) & (_COROUTINE | _ITERABLE_COROUTINE):
         return True
     # How inspect.markcoroutinefunction and asyncio mark what only behaves like one: with a
     # bare object().  Its type is asked, for a mock has an attribute of any name.
-    return type(getattr(fn, "_is_coroutine_mark", None)) is object or (
-        type(getattr(fn, "_is_coroutine", None)) is object
-    )
+    fn = unwrap_partial(fn)
+    marks = ("_is_coroutine_marker", "_is_coroutine")
+    return any(type(getattr(fn, mark, None)) is object for mark in marks)
 
 
 def is_generator_function(fn: Any) -> bool:
     """Tell whether calling *fn* gives a generator."""
-    return bool(_flags(fn) & _GENERATOR)
+    return _flags(fn) & (_GENERATOR | _ITERABLE_COROUTINE) == _GENERATOR
 
 
 def is_async_generator_function(fn: Any) -> bool:
@@ -188,7 +195,6 @@ def is_async_code(code: Any) -> bool:
 
 def name_of(fn: Any) -> str:
     """What to call *fn* in logs and notes: its ``__qualname__``, or that of its class."""
-    while isinstance(fn, partial):
-        fn = fn.func
+    fn = unwrap_partial(fn)
     name = getattr(fn, "__qualname__", None)
     return name if isinstance(name, str) else type(fn).__qualname__

@@ -13,11 +13,11 @@ from math import inf
 
 from . import _checks
 from ._attempt import NOTHING, SUCCEEDED, Attempt
-from ._errors import RetryError, TryAgain, brief, given_up
+from ._errors import NOT_ACCEPTED, RetryError, TryAgain, given_up, raw, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from types import CodeType
     from typing import Any, TypeVar
 
@@ -48,8 +48,9 @@ class Call:
     Attributes:
         reason: Why the call gave up; None while it has not.
         raises: Whether the final error leaves the loop that makes the attempts.
-        history: Number, seconds since the start and error of each failed attempt; only
-            the last ten need to be there. Put into words when somebody asks.
+        history: Number, seconds since start and raw text of each failed attempt, of which
+            only the last ten need to be there.  Not the errors: they may hold sockets
+            and bodies.  Put into words when somebody asks.
     """
 
     __slots__ = (
@@ -70,7 +71,7 @@ class Call:
         label: str | Place,
         start: float,
         args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] = {},
+        kwargs: dict[str, Any] = {},  # noqa: B006 - never written to
         slept: float = 0.0,
     ) -> None:
         self.policy = policy
@@ -81,7 +82,7 @@ class Call:
         self.slept = slept
         self.raises = True
         self.reason: Reason | None = None
-        self.history: list[tuple[int, float, Exception | None]] = []
+        self.history: list[tuple[int, float, tuple[str, str] | None]] = []
 
     @property
     def name(self) -> str:
@@ -144,7 +145,7 @@ class Call:
         """
         policy = self.policy
         elapsed = self.elapsed(now)
-        self.history.append((attempt._number, elapsed, error))
+        self.history.append((attempt._number, elapsed, None if error is None else raw(error)))
 
         if error is not None:
             attempt._error = error
@@ -171,6 +172,13 @@ class Call:
         attempt._next_wait = wait
         return True
 
+    def is_too_late(self, attempt: Attempt, now: float) -> bool:
+        """Tell whether hooks took so long that the wait would now end past the timeout."""
+        timeout = self.policy.timeout
+        if timeout is None or self.elapsed(now) + attempt._next_wait < timeout:
+            return False
+        return not self._stop(attempt, "timeout")
+
     def after_wait(self, attempt: A, now: float) -> A | None:
         """Give the attempt that follows, or None: the wait took longer than the timeout allows."""
         wait: float = attempt._next_wait
@@ -191,8 +199,8 @@ class Call:
     def history_lines(self) -> tuple[str, ...]:
         """Put the last failed attempts into words."""
         return tuple(
-            f"attempt {number} at {elapsed:.2f} s: {describe(error)}"
-            for number, elapsed, error in self.history[-_HISTORY:]
+            f"attempt {number} at {elapsed:.2f} s: {words(*text) if text else NOT_ACCEPTED}"
+            for number, elapsed, text in self.history[-_HISTORY:]
         )
 
     def _is_retryable(self, attempt: Attempt, error: Exception, timed_out: bool) -> bool:
@@ -203,7 +211,10 @@ class Call:
         unless, on = self.policy.unless, self.policy.on
         if unless is not None:
             if isinstance(unless, (type, tuple)):
-                if isinstance(error, unless) or any(isinstance(e, unless) for e in _leaves(error)):
+                if isinstance(error, unless) or (
+                    isinstance(error, BaseExceptionGroup)
+                    and any(isinstance(leaf, unless) for leaf in _leaves(error))
+                ):
                     return False
             elif _checks.answer("unless", unless(error)):
                 return False
@@ -242,14 +253,9 @@ class Call:
         return False
 
 
-def describe(error: Exception | None) -> str:
-    """Put the failure of an attempt into a line: its error, or that its result was refused."""
-    return "result not accepted" if error is None else brief(error)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """Give the errors in an exception group that are no groups; none for any other error."""
-    for inner in getattr(error, "exceptions", ()) if isinstance(error, BaseExceptionGroup) else ():
+def _leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:
+    """Give the errors in *group*, and in the groups in it."""
+    for inner in group.exceptions:
         if isinstance(inner, BaseExceptionGroup):
             yield from _leaves(inner)
         else:

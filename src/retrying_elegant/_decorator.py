@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import update_wrapper
 from types import FunctionType, MethodType
 
-from . import _async_driver, _checks, _generators, _sync_driver
+from . import _async_driver, _checks, _generators, _sync_driver, backoff
 from ._policy import UNSET, Policy, resolve
+from ._value import Value, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,9 +158,13 @@ class _Decorator:
 
 
 def _is_decorable(fn: Any) -> bool:
-    """Tell whether *fn* is a function in the widest sense; exceptions and policies are not."""
+    """Tell whether *fn* is a function in the widest sense; exceptions and settings are not."""
     if isinstance(fn, type):
         return not issubclass(fn, BaseException)
+    if isinstance(fn, Value) and not isinstance(fn, Policy):
+        rule = "a function, an int or a Policy"
+        word = "wait" if isinstance(fn, backoff.Backoff) else "on"
+        raise TypeError(f"{show(fn)}: expected {rule}; did you mean {word}={show(fn)}?")
     return callable(fn) or isinstance(fn, classmethod)
 
 
@@ -192,8 +197,18 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
     if isinstance(fn, (FunctionType, MethodType)):
         update_wrapper(wrapper, fn)
     else:
-        # The attributes of an object or a class are its own, not those of a function.
-        update_wrapper(wrapper, fn, updated=())
-        wrapper.__name__ = wrapper.__qualname__ = name
+        _look_like(wrapper, fn)
     wrapper.policy = policy  # type: ignore[attr-defined]  # functions take attributes
     return wrapper
+
+
+def _look_like(wrapper: Any, fn: Any) -> None:
+    """Give *wrapper* the looks of *fn*, a callable that is no function and may lack some."""
+    origin = _checks.unwrap_partial(fn)
+    wrapper.__name__ = type(origin).__name__
+    wrapper.__qualname__ = type(origin).__qualname__
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        value = getattr(origin, attribute, None)
+        if isinstance(value, str):
+            setattr(wrapper, attribute, value)
+    wrapper.__wrapped__ = fn

@@ -29,7 +29,7 @@ from . import Attempt, Policy, backoff, given_up, retry, retrying, web
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, Self, TextIO
 
     Tell = Callable[[Attempt], None]
@@ -134,7 +134,7 @@ def giving_up(net: Policy, get: Callable[[str], str], show: Callable[[Exception]
 
 def demo(stream: TextIO) -> int:
     """
-    Run the demonstration, in some seven seconds, and print it to *stream*.
+    Run the demonstration, in some six seconds, and print it to *stream*.
 
     Returns:
         The exit status, 0.
@@ -306,7 +306,7 @@ class Timeline:
             self._screen.write(f"   -> {line}")
 
 
-def in_words(outcomes: tuple[str, ...]) -> str:
+def in_words(outcomes: Sequence[str]) -> str:
     """Put a line of the script into words."""
     return ", ".join(outcomes) if len(outcomes) > 1 else f"always {outcomes[0]}"
 

@@ -23,6 +23,8 @@ _IN_WORDS = {
     "budget": "no budget left",
     "not retryable": "not retryable",
 }
+NOT_ACCEPTED = "result not accepted"
+
 # Plain built-in values under one attribute, so that the exception can be
 # unpickled where this package is not installed.
 _RECORD = "__retrying_elegant__"
@@ -53,8 +55,9 @@ class TryAgain(RetryError):  # noqa: N818 - it reads as a request: `raise TryAga
     Raise it inside an attempt to ask for another, whatever ``on`` and ``unless`` say.
 
     It obeys ``attempts``, ``timeout`` and ``budget``.  A policy that has given up
-    on it lets it leave as an ordinary error.  A predicate given as ``on`` may
-    return one to say "retry, but not before *after* seconds".
+    on it lets it leave as an ordinary error, which it stays: raise a new one each time.
+    A predicate given as ``on`` may return one to say "retry, but not before *after*
+    seconds".
 
     Args:
         after: A hint: the next attempt starts no earlier than this many seconds
@@ -125,8 +128,12 @@ def given_up(error: BaseException, /) -> GiveUp | None:
     >>> given_up(ValueError("fresh")) is None
     True
     """
-    record = getattr(error, _RECORD, None)
-    return None if record is None else GiveUp(*record)
+    try:
+        record = getattr(error, _RECORD, None)
+    except Exception:  # noqa: BLE001 - a broken __getattr__ has no record
+        return None
+    # An exception may answer to any name with something of its own.
+    return GiveUp(*record) if type(record) is tuple else None
 
 
 def sign(error: BaseException, record: GiveUp) -> None:
@@ -149,12 +156,32 @@ def add_note(error: BaseException, note: str) -> None:
         pass
 
 
+def keep_context(error: BaseException, context: BaseException | None) -> None:
+    """Restore the context of *error*, where raising it again has put what the caller handles."""
+    BaseException.__setattr__(error, "__context__", context)  # which no class can refuse
+
+
+def raw(error: BaseException) -> tuple[str, str]:
+    """The name of the type of *error* and the beginning of its text, which may be megabytes."""
+    try:
+        return type(error).__name__, str(error).lstrip()[:400]
+    except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
+        # Asked of `type`, which no metaclass can break.
+        names = [type.__dict__["__name__"].__get__(type(e)) for e in (error, trouble)]
+        return names[0], f"<its text raised {names[1]}>"
+
+
+def words(name: str, text: str) -> str:
+    """What ``raw`` gave on one line, the text cut at 200 characters."""
+    text = " ".join(text.split())[:200]
+    return f"{name}: {text}" if text else name
+
+
+def describe(error: BaseException | None) -> str:
+    """Put the failure of an attempt into a line: its error, or that its result was refused."""
+    return NOT_ACCEPTED if error is None else brief(error)
+
+
 def brief(error: BaseException) -> str:
     """The type of *error* and its text on one line, cut at 200 characters."""
-    try:
-        # Twice the room before white space is collapsed: a text may be megabytes.
-        text = " ".join(str(error)[:400].split())[:200]
-    except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
-        text = f"<its text raised {type(trouble).__name__}>"
-    name = type(error).__name__
-    return f"{name}: {text}" if text else name
+    return words(*raw(error))

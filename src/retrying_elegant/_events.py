@@ -12,8 +12,7 @@ import sys
 from _thread import _local
 
 from ._checks import name_of
-from ._decision import describe
-from ._errors import GiveUp, headline, sign
+from ._errors import GiveUp, describe, headline, sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._attempt import Attempt
-    from ._policy import Hook
 
     Observer = Callable[[Attempt], object]
 
@@ -37,48 +35,46 @@ _WARNING = 30  # logging.WARNING
 _logger: Logger | None = None
 
 
-def retrying(attempt: Attempt) -> tuple[Hook, ...]:
-    """Tell that another attempt will follow the failed one; give the hooks that want to know."""
+def retrying(attempt: Attempt) -> None:
+    """Tell that another attempt will follow the failed one."""
     logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
-        logger.warning(
-            "retrying %s in %.2f s after attempt %d: %s",
-            attempt.name,
-            attempt.next_wait,
-            attempt.number,
-            describe(attempt.error),
-        )
+        template = "retrying %s in %.2f s after attempt %d: %s"
+        _warn(template, attempt.name, attempt.next_wait, attempt.number, describe(attempt._error))
     if retry_observers:
         _tell(retry_observers, attempt)
-    return attempt._call.policy.on_retry
 
 
-def succeeded(attempt: Attempt) -> tuple[Hook, ...]:
-    """Tell that the call has ended well; give the hooks that want to know."""
-    policy = attempt._call.policy
-    if policy.budget is not None:
-        policy.budget.earn()
+def succeeded(attempt: Attempt) -> None:
+    """Tell that the call has ended well."""
+    budget = attempt._call.policy.budget
+    if budget is not None:
+        budget.earn()
     if recovery_observers and attempt._number > 1:
         _tell(recovery_observers, attempt)
-    return policy.on_success
 
 
-def gave_up(attempt: Attempt) -> tuple[Hook, ...]:
-    """Tell that the call has ended without success; give the hooks that want to know."""
-    call = attempt._call
-    number, elapsed, error = attempt.number, attempt.elapsed, attempt._error
+def gave_up(attempt: Attempt) -> None:
+    """Tell that the call has ended without success, its final error first of all."""
+    call, number, elapsed = attempt._call, attempt.number, attempt.elapsed
     reason: Any = call.reason  # not None: the call has ended
     # An error that nobody wanted retried, and that was not, leaves as it came.
     if number > 1 or reason != "not retryable":
-        sign(error, GiveUp(call.name, number, elapsed, reason, call.history_lines()))
+        record = GiveUp(call.name, number, elapsed, reason, call.history_lines())
+        sign(attempt._error, record)
     call.history.clear()
-    logger = _log()
+    logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
-        headline_ = headline(call.name, number, elapsed, reason)
-        logger.warning("%s: %s", headline_, describe(error))
+        _warn("%s: %s", headline(call.name, number, elapsed, reason), describe(attempt._error))
     if give_up_observers:
         _tell(give_up_observers, attempt)
-    return call.policy.on_give_up
+
+
+def _warn(template: str, *args: object) -> None:
+    try:
+        _log().warning(template, *args)
+    except Exception:  # noqa: BLE001, S110 - a broken filter or handler must not hide the error
+        pass
 
 
 def _tell(observers: tuple[Observer, ...], attempt: Attempt) -> None:
@@ -111,32 +107,29 @@ def let_go(error: BaseException | None) -> None:
     """
     if error is None:
         return
-    if (
-        error.__context__ is None
-        and error.__cause__ is None
-        and not isinstance(error, BaseExceptionGroup)
-    ):
-        error.with_traceback(None)
+    handled = sys.exception()
+    is_group = isinstance(error, BaseExceptionGroup)
+    if handled is error.__context__ is error.__cause__ is None and not is_group:
+        _drop_traceback(error)  # an error alone, as nearly all are
         return
-    kept = {id(other) for other in _chain(sys.exception())}
-    for other in _chain(error):
-        if id(other) not in kept:
-            other.with_traceback(None)
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    """*error* and all that is reached from it as cause, context or part of a group."""
-    found: dict[int, BaseException] = {}
-    rest = [error]
+    kept: set[int] = set()
+    while handled is not None and id(handled) not in kept:
+        kept.add(id(handled))
+        handled = handled.__context__
+    rest: list[BaseException | None] = [error]
     while rest:
         this = rest.pop()
-        if this is None or id(this) in found:
+        # Where the traceback is gone already, this has been done after an earlier attempt.
+        if this is None or this.__traceback__ is None or id(this) in kept:
             continue
-        found[id(this)] = this
-        rest += (this.__cause__, this.__context__)
+        _drop_traceback(this)
+        rest += (this.__context__, this.__cause__)
         if isinstance(this, BaseExceptionGroup):
             rest += this.exceptions
-    return list(found.values())
+
+
+def _drop_traceback(error: BaseException) -> None:
+    BaseException.with_traceback(error, None)  # which no class of the user's can override
 
 
 def _log() -> Logger:

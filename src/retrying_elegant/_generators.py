@@ -37,7 +37,7 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                     _sync_driver.accepted(attempt, end.value)
                     return end.value
                 except Exception as error:
-                    if _sync_driver.failed(attempt, error):
+                    if _sync_driver.gives_up(attempt, error):
                         raise
                 else:
                     _sync_driver.accepted(attempt, items[0])
@@ -92,10 +92,14 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                     return
                 except Exception as error:
                     timed_out = _aio.expired(scope, error)
-                    if await _async_driver.failed(attempt, error, timed_out=timed_out):
+                    if await _async_driver.gives_up(attempt, error, timed_out=timed_out):
                         raise
                 else:
-                    await _async_driver.accepted(attempt, items[0])
+                    try:
+                        await _async_driver.accepted(attempt, items[0])
+                    except BaseException:
+                        await source.aclose()
+                        raise
                     break
                 attempt = await _async_driver.pause(attempt)
                 if call.reason is not None:

@@ -13,6 +13,7 @@ import warnings
 from . import _aio, _async_driver, _checks, _clock, _sync_driver
 from ._attempt import ENTERED, LEFT, NEW, SUCCEEDED, Attempt
 from ._decision import Call
+from ._errors import keep_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,28 +69,33 @@ class LoopAttempt(Attempt):
             )
         return self._next_wait is not None
 
-    def _leave(self, in_flight: BaseException | None) -> bool:
-        """
-        End a loop that gave up: True keeps its final error in, False lets *in_flight* go on.
-
-        Raises:
-            The final error, where that is not the one in flight.
-        """
-        final = self._error
+    def _final(self) -> Exception | None:
+        """Give the error that leaves the loop, let go of; None: it stays in."""
         if not self._call.raises and self._call.reason != "not retryable":
-            return True
+            return None
+        final: Exception = self._error
         self._let_go()
-        if final is in_flight:
-            return False
-        try:
-            raise final
-        finally:
-            del final, in_flight  # the error's traceback holds this frame
+        return final
 
     def _let_go(self) -> None:
         # The error's traceback holds the frame of the loop, and that the loop variable.
         self._error = None
         self._call.history.clear()
+
+    def _raise_late(self) -> None:
+        """Raise the final error, unless it stays in, where no attempt could follow in time."""
+        final = self._final()
+        if final is None:
+            return
+        if isinstance(final, (StopIteration, StopAsyncIteration)):
+            # These would end the loop as if all were well.
+            raise RuntimeError(f"{self.name} gave up on {type(final).__name__}") from final
+        context = final.__context__
+        try:
+            raise final
+        finally:
+            keep_context(final, context)
+            del final, context  # the error's traceback holds this frame
 
 
 class SyncAttempt(LoopAttempt):
@@ -117,15 +123,35 @@ class SyncAttempt(LoopAttempt):
             return False
         if error is None and self._is_plain_success():
             return True
+        final = self._ended(error)
+        if final is None:
+            return True
+        if final is error:
+            return False
+        try:
+            raise final  # no result was accepted
+        finally:
+            del final  # the error's traceback holds this frame
+
+    if not TYPE_CHECKING:  # they are to see that it is not there
+
+        async def __aenter__(self) -> NoReturn:
+            raise TypeError(
+                "in a plain `for` loop, write `with attempt:`; in async code, "
+                "`async for attempt in retrying(...)` and `async with attempt:`"
+            )
+
+        __aexit__ = __aenter__
+
+    def _ended(self, error: Exception | None) -> Exception | None:
+        """Settle what *error*, or the stored result, comes to; give the error that leaves."""
         try:
             if error is None and _sync_driver.accepted(self, self._result):
-                return True
-            if not _sync_driver.failed(self, error):
-                return True
+                return None
+            return self._final() if _sync_driver.gives_up(self, error) else None
         except BaseException:
             self._let_go()
             raise
-        return self._leave(error)
 
 
 class AsyncAttempt(LoopAttempt):
@@ -139,7 +165,7 @@ class AsyncAttempt(LoopAttempt):
         if self._stage != NEW:
             raise self._entered_before()
         self._stage = ENTERED
-        self._scope = None
+        self._scope: Any = None
         policy = self._call.policy
         if policy.before_attempt:
             await _async_driver.fire(policy.before_attempt, self)
@@ -155,30 +181,48 @@ class AsyncAttempt(LoopAttempt):
         trace: TracebackType | None,
     ) -> bool:
         self._stage = LEFT
-        scope, failure = self._scope, error
+        scope = self._scope
+        if scope is not None:
+            try:
+                await scope.__aexit__(kind, error, trace)
+            except Exception as late:  # the TimeoutError that a cancellation has become
+                timed_out = _aio.expired(scope, late)
+                if await self._ended(late, timed_out=timed_out) is None:
+                    return True
+                raise
+            finally:
+                del trace  # of the error, which holds this frame
+        if error is not None and not isinstance(error, Exception):
+            return False
+        if error is None and self._is_plain_success():
+            return True
+        final = await self._ended(error)
+        if final is None:
+            return True
+        if final is error:
+            return False
         try:
-            if scope is not None:
-                try:
-                    await scope.__aexit__(kind, error, trace)
-                except Exception as changed:  # noqa: BLE001 - the timeout's own TimeoutError
-                    # Without the entry of this frame, which it gets again where it leaves.
-                    trace = changed.__traceback__
-                    failure = changed.with_traceback(trace and trace.tb_next)
-            if failure is not None and not isinstance(failure, Exception):
-                return False
-            if failure is None and self._is_plain_success():
-                return True
-            late = _aio.expired(scope, failure)
-            if failure is None and await _async_driver.accepted(self, self._result):
-                return True
-            if not await _async_driver.failed(self, failure, timed_out=late):
-                return True
-            return self._leave(error)
+            raise final  # no result was accepted
+        finally:
+            del final  # the error's traceback holds this frame
+
+    if not TYPE_CHECKING:  # they are to see that it is not there
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError("in an `async for` loop, write `async with attempt:`")
+
+        __exit__ = __enter__
+
+    async def _ended(self, error: Exception | None, *, timed_out: bool = False) -> Exception | None:
+        """Settle what *error*, or the stored result, comes to; give the error that leaves."""
+        try:
+            if error is None and await _async_driver.accepted(self, self._result):
+                return None
+            over = await _async_driver.gives_up(self, error, timed_out=timed_out)
+            return self._final() if over else None
         except BaseException:
             self._let_go()
             raise
-        finally:
-            del failure  # the final error's traceback holds this frame
 
 
 def passes(policy: Policy, raises: bool) -> Iterator[SyncAttempt]:
@@ -200,7 +244,7 @@ def passes(policy: Policy, raises: bool) -> Iterator[SyncAttempt]:
             _warn_in_async_code(sys._getframe(1))
         attempt = _sync_driver.pause(attempt)
         if call.reason is not None:
-            attempt._leave(None)
+            attempt._raise_late()
             return
 
 
@@ -226,7 +270,7 @@ class AsyncPasses:
         elif attempt._goes_on():
             attempt = await _async_driver.pause(attempt)
             if self._call.reason is not None:
-                attempt._leave(None)
+                attempt._raise_late()
                 raise StopAsyncIteration
         else:
             raise StopAsyncIteration
@@ -242,16 +286,3 @@ def _warn_in_async_code(frame: FrameType) -> None:
             RuntimeWarning,
             stacklevel=3,
         )
-
-
-def _refuse_other_with(cls: type[LoopAttempt], *methods: str) -> None:
-    def enter(self: LoopAttempt, *_: object) -> NoReturn:
-        raise TypeError(f"in this loop, write `{cls._written}`")
-
-    for method in methods:
-        # Set here, so that type checkers do not see a method that is there to be refused.
-        setattr(cls, method, enter)
-
-
-_refuse_other_with(SyncAttempt, "__aenter__", "__aexit__")
-_refuse_other_with(AsyncAttempt, "__enter__", "__exit__")

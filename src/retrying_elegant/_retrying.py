@@ -112,6 +112,10 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
             self._raises = raises
             self._block = None
 
+        # Unseen by type checkers, so that they too refuse to decorate with it.
+        def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
+            raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
+
     @property
     def policy(self) -> Policy:
         """The policy that each iteration and each block follows."""
@@ -162,11 +166,6 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
     def _close(self, error: BaseException | None) -> bool:
         block, self._block = self._block, None
         return block is not None and block.close(error)
-
-    if not TYPE_CHECKING:  # they are to see that it is not to be called
-
-        def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
-            raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
 
     def __repr__(self) -> str:
         end = "" if self._raises else ", raises=False"

@@ -8,14 +8,17 @@ function by function.
 
 from __future__ import annotations
 
+from types import CoroutineType
+
 from . import _clock, _events
 from ._attempt import NOTHING
 from ._decision import Call
+from ._errors import keep_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, NoReturn, TypeVar
 
     from ._attempt import Attempt
     from ._policy import Hook, Policy
@@ -41,6 +44,8 @@ def wrap(
             if attempt is None:
                 raise
         else:
+            if type(value) is CoroutineType:
+                refuse_coroutine(value, name)
             if budget is not None:
                 budget.earn()
             return value
@@ -70,41 +75,58 @@ def run(
             try:
                 value = fn(*call.args, **call.kwargs)
             except Exception as error:
-                if failed(attempt, error):
+                if gives_up(attempt, error):
                     if fallback is None or call.reason == "not retryable":
                         raise
                     return fallback(attempt)
             else:
+                if type(value) is CoroutineType:
+                    refuse_coroutine(value, call.name)
                 if accepted(attempt, value):
                     return value
-                if failed(attempt, None):
+                if gives_up(attempt, None):
                     break
             attempt = pause(attempt)
         # It gave up with no exception on its way: on a result, or because a wait took too long.
         if fallback is not None:
             return fallback(attempt)
-        raise attempt._error
+        final, context = attempt._error, attempt._error.__context__
+        try:
+            raise final
+        finally:
+            keep_context(final, context)
+            del final, context
     finally:
         # The error's traceback holds this frame: a way from here to the error would be a cycle.
         del attempt, call
 
 
+def refuse_coroutine(value: CoroutineType[Any, Any, Any], name: str) -> NoReturn:
+    """Refuse what a plain function has returned: nothing of it has run, or could be retried."""
+    value.close()
+    raise TypeError(
+        f"{name} is a plain function that returned a coroutine, which would not be retried: "
+        "make it an `async def`, or write `async with retrying(...) as call` and "
+        "`await call(...)`"
+    )
+
+
 def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
     """Tell whether *value* ends the call with success; if it does, tell whom it concerns."""
-    call = attempt._call
+    policy = attempt._call.policy
     try:
-        if not call.accepts(attempt, value):
+        if not attempt._call.accepts(attempt, value):
             return False
     except Exception:
-        fire(call.policy.on_give_up, attempt)  # a broken predicate ends the call too
+        fire(policy.on_give_up, attempt)  # a broken predicate ends the call too
         raise
-    hooks = _events.succeeded(attempt)
-    if hooks:
-        fire(hooks, attempt)
+    _events.succeeded(attempt)
+    if policy.on_success:
+        fire(policy.on_success, attempt)
     return True
 
 
-def failed(attempt: Attempt, error: Exception | None) -> bool:
+def gives_up(attempt: Attempt, error: Exception | None) -> bool:
     """Tell whether *error*, or a refused result, ends the call; if so, tell whom it concerns."""
     call = attempt._call
     try:
@@ -113,9 +135,7 @@ def failed(attempt: Attempt, error: Exception | None) -> bool:
     except Exception:
         fire(call.policy.on_give_up, attempt)  # a broken predicate or wait ends the call too
         raise
-    hooks = _events.gave_up(attempt)
-    if hooks:
-        fire(hooks, attempt)
+    give_up(attempt)
     return True
 
 
@@ -123,14 +143,17 @@ def pause(attempt: A) -> A:
     """
     Announce the retry, let go of what failed, sleep, and give the attempt that follows.
 
-    Where the wait took longer than the timeout allows, the call has given up and
-    *attempt* itself comes back.
+    Where there is no time left for it after all, the call has given up and *attempt*
+    itself comes back.
     """
     call = attempt._call
     try:
-        hooks = _events.retrying(attempt)
-        if hooks:
-            fire(hooks, attempt)
+        _events.retrying(attempt)
+        if call.policy.on_retry:
+            fire(call.policy.on_retry, attempt)
+        if call.is_too_late(attempt, _clock.time.monotonic()):
+            give_up(attempt)
+            return attempt
         _events.let_go(attempt._error)
         _clock.sleep(attempt._next_wait)
     except BaseException:
@@ -138,7 +161,7 @@ def pause(attempt: A) -> A:
         raise
     following = call.after_wait(attempt, _clock.time.monotonic())
     if following is None:
-        fire(_events.gave_up(attempt), attempt)
+        give_up(attempt)
         return attempt
     return following
 
@@ -152,6 +175,12 @@ def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
             _events.hook_failed(hook, attempt)
 
 
+def give_up(attempt: Attempt) -> None:
+    """Tell that the call has ended without success."""
+    _events.gave_up(attempt)
+    fire(attempt._call.policy.on_give_up, attempt)
+
+
 def _first_failure(call: Call, error: Exception) -> Attempt | None:
     attempt = call.first()
-    return None if failed(attempt, error) else attempt
+    return None if gives_up(attempt, error) else attempt

@@ -23,13 +23,11 @@ else:
 class Value:
     """A frozen value: equal to another of its class with equal fields."""
 
-    if not TYPE_CHECKING:  # they are to see that there are no other attributes either
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name!r}")
 
-        def __setattr__(self, name: str, value: object) -> NoReturn:
-            raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name!r}")
-
-        def __delattr__(self, name: str) -> NoReturn:
-            raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen: cannot delete {name!r}")
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -74,9 +74,9 @@ class Backoff(Value):
             return self.cap
         return wait if wait < self.cap else self.cap
 
-    def _set(self, *, jitter: float, cap: Seconds | None = None, **fields: object) -> None:
-        if cap is not None:
-            fields["cap"] = _checks.seconds("cap", cap)
+    def _set(self, *, jitter: float, **fields: object) -> None:
+        if "cap" in fields:
+            fields["cap"] = _checks.seconds("cap", fields["cap"])
         fields["jitter"] = _checks.number("jitter", jitter, 0, 1, "a share between 0 and 1")
         self.__dict__.update(fields)
 
@@ -276,7 +276,8 @@ class decorrelated(Backoff):  # noqa: N801
 
     Source:
         "Decorrelated jitter" in "Exponential Backoff And Jitter", AWS Architecture
-        Blog, 2015.  The previous wait is :attr:`Attempt.waited`.
+        Blog, 2015.  The previous wait is :attr:`Attempt.waited`, hints included; ``bounds``
+        are those without a hint.
 
     >>> decorrelated(1, cap=20).bounds(2)
     (1.0, 9.0)

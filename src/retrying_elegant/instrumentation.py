@@ -12,7 +12,7 @@ from importlib import import_module
 from weakref import WeakKeyDictionary
 
 from . import _checks, _events
-from ._decision import describe
+from ._errors import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

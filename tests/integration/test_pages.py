@@ -13,9 +13,7 @@ import documents
 
 from retrying_elegant import testing
 
-PAGES = [
-    page for page in documents.PAGES if any(block.needs for block in documents.blocks(page))
-]
+PAGES = [page for page in documents.PAGES if any(block.needs for block in documents.blocks(page))]
 
 
 class TestPages:

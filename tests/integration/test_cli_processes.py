@@ -1,0 +1,403 @@
+"""Contract 13, with real processes, signals and a pseudo-terminal.
+
+What is started here is ended here, by its own process id.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+import retrying_elegant
+
+SOURCE = str(Path(retrying_elegant.__file__).parent.parent)
+PROGRAM = [sys.executable, "-m", "retrying_elegant"]
+PATIENCE = 20  # seconds until a test that hangs fails
+
+# A command that says it is up, counts signals, and ends so many seconds after the first.
+COUNTS = """
+import signal, sys, time
+got, end = [], float("inf")
+def note(number, frame):
+    global end
+    got.append(signal.Signals(number).name)
+    end = min(end, time.monotonic() + float(sys.argv[1]))
+    print("got", got[-1], flush=True)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, note)
+print("up", flush=True)
+while time.monotonic() < end:
+    time.sleep(0.02)
+print("counted", len(got), flush=True)
+sys.exit(7)
+"""
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": SOURCE, "TERM": "xterm"}
+
+
+def finished(*words, **options):
+    """The program, run to its end: its exit status and its two outputs."""
+    done = subprocess.run(
+        [*PROGRAM, *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        **options,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def python(code, *words):
+    return [sys.executable, "-c", code, *words]
+
+
+class Started:
+    """The program, running, its standard error with its output: ended at the end of ``with``."""
+
+    def __init__(self, *words, **options):
+        self.process = subprocess.Popen(
+            [*PROGRAM, *words],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # no terminal: nothing else sends signals
+            **options,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def reads(self, text):
+        """Wait for a line with *text* in it."""
+        for line in self.process.stdout:
+            if text in line:
+                return
+        pytest.fail(f"the output ended without {text!r}")
+
+    def ends(self):
+        """The exit status, and what was still to read."""
+        told, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, told
+
+
+class AtTerminal:
+    """The program, running in a pseudo-terminal of its own."""
+
+    def __init__(self, *words, columns=80, settings=()):
+        self.told = ""
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.execve(PROGRAM[0], [*PROGRAM, *words], {**environment(), **dict(settings)})
+        size = struct.pack("HHHH", 24, columns, 0, 0)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
+        self._status = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._terminal)
+
+    def _read(self):
+        """Read what there is; False at the end."""
+        ready, _, _ = select.select([self._terminal], [], [], PATIENCE)
+        assert ready, f"nothing more was written after {self.told!r}"
+        try:
+            data = os.read(self._terminal, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            return False
+        self.told += data.decode()
+        return bool(data)
+
+    def reads(self, text):
+        """Wait for *text*."""
+        while text not in self.told:
+            assert self._read(), f"the output ended without {text!r}"
+
+    def types(self, keys):
+        os.write(self._terminal, keys)
+
+    def ends(self):
+        """The exit status."""
+        while self._read():
+            pass
+        _, status = os.waitpid(self.pid, 0)
+        self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+
+class TestExitStatus:
+    """The exit status is the command's last; what cannot be started has 127 or 126."""
+
+    @pytest.mark.parametrize(
+        ("script", "status"),
+        [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143), ("kill -KILL $$", 137)],
+    )
+    def test_the_commands_last(self, script, status):
+        """128 + n where signal n ended it."""
+        options = ["--attempts", "2", "--wait", "0"]
+        assert finished("run", *options, "--", "sh", "-c", script)[0] == status
+
+    def test_it_succeeds_in_the_end(self, tmp_path):
+        """After real waits."""
+        script = f"cd {tmp_path}; echo >> calls; test $(wc -l < calls) = 3"
+        status, _, told = finished("run", "--wait", "0.05", "--", "sh", "-c", script)
+        assert status == 0
+        assert told.count("\n") == 2
+
+    def test_not_found_and_not_executable(self, tmp_path):
+        """Without retrying, as a shell does."""
+        (tmp_path / "text").write_text("text")
+        assert finished("run", "--", "no-such-command-anywhere")[0] == 127
+        assert finished("run", "--", str(tmp_path / "text"))[0] == 126
+
+    def test_wrong_options(self):
+        """2, and a usage line."""
+        status, out, told = finished("run", "--attempts", "many", "--", "true")
+        assert (status, out) == (2, "")
+        assert told.startswith("usage: retrying-elegant run ")
+
+    def test_nobody_reads_on(self):
+        """No traceback where the output goes to `head`."""
+        line = f"'{sys.executable}' -m retrying_elegant preview | :"
+        shell = subprocess.run(
+            ["sh", "-c", line], env=environment(), capture_output=True, text=True, check=True
+        )
+        assert shell.stderr == ""
+
+
+class TestOutput:
+    """Output is untouched and unbuffered; events are on standard error."""
+
+    def test_untouched(self):
+        """Byte for byte, standard input too."""
+        data = bytes(range(256)) * 1000
+        done = subprocess.run(
+            [*PROGRAM, "run", "--", "cat"],
+            env=environment(),
+            input=data,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        assert (done.stdout, done.stderr) == (data, b"")
+
+    def test_unbuffered(self):
+        """It can be read while the command goes on."""
+        command = ["sh", "-c", "printf 'half a line'; exec sleep 60"]
+        with Started("run", "--", *command) as started:
+            assert started.process.stdout.read(11) == "half a line"
+            assert started.process.poll() is None
+            started.process.terminate()
+            assert started.ends()[0] == 143
+
+    def test_the_order_is_kept(self):
+        """Lines of ours stand between the outputs of the attempts."""
+        options = ["--attempts", "2", "--wait", "0"]
+        with Started("run", *options, "--", "sh", "-c", "echo out; exit 3") as started:
+            status, told = started.ends()
+        assert status == 3
+        assert [line.split()[0] for line in told.splitlines()] == [
+            "out",
+            "retrying-elegant:",
+            "out",
+            "retrying-elegant:",
+        ]
+
+    def test_json(self):
+        """One object on each line."""
+        options = ["--json", "--attempts", "2", "--wait", "0.01"]
+        status, out, told = finished("run", *options, "--", "sh", "-c", "echo out; exit 3")
+        events = [json.loads(line) for line in told.splitlines()]
+        assert (status, out) == (3, "out\nout\n")
+        assert [event["event"] for event in events] == ["retry", "give_up"]
+
+    def test_no_countdown_without_a_terminal(self):
+        """Nor colours."""
+        *_, told = finished("run", "--wait", "0.2", "--attempts", "2", "--", "false")
+        assert "\r" not in told
+        assert "\x1b" not in told
+
+
+class TestSignals:
+    """Signals reach the command; after one, no further attempt is made."""
+
+    @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"])
+    def test_each_reaches_the_command_once(self, name):
+        """And the exit status is the command's."""
+        with Started("run", "--wait", "0", "--", *python(COUNTS, "0.2")) as started:
+            started.reads("up")
+            started.process.send_signal(signal.Signals[name])
+            started.reads(f"got {name}")
+            status, told = started.ends()
+        assert status == 7
+        assert "counted 1\n" in told
+        assert f"retrying-elegant: {name}: " in told
+        assert "up" not in told
+
+    def test_the_second_interrupt_kills(self):
+        """A command that does not heed the first."""
+        with Started("run", "--", *python(COUNTS, "60")) as started:
+            started.reads("up")
+            started.process.send_signal(signal.SIGINT)
+            started.reads("got SIGINT")
+            started.process.send_signal(signal.SIGINT)
+            assert started.ends()[0] == 137
+
+    @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+    def test_it_ends_the_wait_at_once(self, name):
+        """With 128 + n."""
+        with Started("run", "--wait", "1000", "--", "false") as started:
+            started.reads("again in 1000.00 s")
+            started.process.send_signal(signal.Signals[name])
+            status, told = started.ends()
+        assert status == 128 + signal.Signals[name]
+        assert told == f"retrying-elegant: {name}: false is not run again\n"
+
+
+class TestAttemptTimeout:
+    """`--attempt-timeout` ends a stuck attempt: TERM, then KILL; it counts as failed."""
+
+    def test_term(self):
+        """124, as timeout(1) has it."""
+        options = ["--attempt-timeout", "0.1", "--attempts", "2", "--wait", "0"]
+        status, _, told = finished("run", *options, "--", "sleep", "60")
+        assert status == 124
+        assert told.count("timed out after 0.1 s") == 2
+
+    @pytest.mark.slow
+    def test_kill(self):
+        """A command that ignores TERM, after a short grace."""
+        ignores = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+        options = ["--attempt-timeout", "0.5", "--attempts", "1"]
+        command = python(f"{ignores}; time.sleep(60)")
+        assert finished("run", *options, "--", *command)[0] == 124
+
+
+class TestTerminal:
+    """A live countdown where standard error is a terminal, whose Ctrl-C is delivered once."""
+
+    def test_the_countdown(self):
+        """It is drawn in place, and leaves one line."""
+        with AtTerminal("run", "--wait", "0.5", "--attempts", "2", "--", "false") as there:
+            assert there.ends() == 1
+        first, second, rest = there.told.split("\r\n")
+        drawn = [float(left) for left in re.findall(r"again in (\d+\.\d) s", first)]
+        assert len(drawn) >= 3
+        assert drawn == sorted(drawn, reverse=True)
+        assert first.endswith(
+            "\rretrying-elegant: false: attempt 1: exit status 1, again after 0.50 s"
+        )
+        assert second.startswith("retrying-elegant: gave up on false after 2 attempts")
+        assert rest == ""
+
+    def test_a_narrow_terminal(self):
+        """No drawing runs into the next line."""
+        words = ["run", "--wait", "0.5", "--attempts", "2", "--", "sh", "-c", "sleep 0.1; exit 1"]
+        with AtTerminal(*words, columns=30) as there:
+            there.ends()
+        drawn = there.told.split("\r\n")[0].split("\r")
+        assert max(map(len, drawn)) == 29
+
+    def test_interrupt_while_it_runs(self):
+        """The command has got it from the terminal already."""
+        with AtTerminal("run", "--", *python(COUNTS, "0.2")) as there:
+            there.reads("up")
+            there.types(b"\x03")
+            assert there.ends() == 7
+        assert "counted 1" in there.told
+        assert "SIGINT: " in there.told
+
+    def test_sent_by_a_process(self):
+        """Then the command has not got it: it is passed on."""
+        if not sys.platform.startswith("linux"):
+            pytest.skip("this system does not tell who sent a signal")
+        with AtTerminal("run", "--", *python(COUNTS, "0.2")) as there:
+            there.reads("up")
+            os.kill(there.pid, signal.SIGINT)
+            assert there.ends() == 7
+        assert "counted 1" in there.told
+
+    def test_the_second_interrupt_kills(self):
+        """From the terminal as well."""
+        with AtTerminal("run", "--", *python(COUNTS, "60")) as there:
+            there.reads("up")
+            there.types(b"\x03")
+            there.reads("got SIGINT")
+            there.types(b"\x03")
+            assert there.ends() == 137
+
+    def test_interrupt_while_it_waits(self):
+        """The countdown is left on its line."""
+        with AtTerminal("run", "--wait", "1000", "--", "false") as there:
+            there.reads("again in 999.")
+            there.types(b"\x03")
+            assert there.ends() == 130
+        assert there.told.endswith("SIGINT: false is not run again\r\n")
+
+    def test_the_command_can_read_from_it(self):
+        """It stays in the foreground."""
+        with AtTerminal("run", "--", "sh", "-c", "read line; echo got $line") as there:
+            there.types(b"word\n")
+            there.reads("got word")
+            assert there.ends() == 0
+
+
+@pytest.mark.slow
+class TestDemo:
+    """The demonstration finishes in under 15 seconds, with exit status 0 and no noise."""
+
+    def test_without_a_terminal(self):
+        """No colours, in any encoding."""
+        began = time.monotonic()
+        done = subprocess.run(
+            PROGRAM,
+            env={**environment(), "PYTHONIOENCODING": "ascii:strict", "PYTHONDEVMODE": "1"},
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert time.monotonic() - began < 15
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\x1b" not in done.stdout
+        assert b" calls that succeeded, in " in done.stdout
+
+    def test_at_a_terminal(self):
+        """In colours."""
+        with AtTerminal("demo") as there:
+            assert there.ends() == 0
+        assert "\x1b[32m" in there.told
+
+    def test_no_colours_wanted(self):
+        """NO_COLOR is respected; Ctrl-C ends it without a traceback."""
+        with AtTerminal(settings={"NO_COLOR": "1"}) as there:
+            there.reads("attempt in retrying")
+            there.types(b"\x03")
+            assert there.ends() == 130
+        assert "\x1b" not in there.told
+        assert "Traceback" not in there.told
