@@ -58,7 +58,7 @@ def expired(scope: Timeout | None, error: BaseException | None) -> bool:
     if scope is None or not scope.expired() or not isinstance(error, TimeoutError):
         return False
     if isinstance(scope, _TrioTimeout):
-        _leave_out(_TrioTimeout.__aexit__.__code__, error)
+        error.__traceback__ = _without(_TrioTimeout.__aexit__.__code__, error.__traceback__)
     return True
 
 
@@ -118,17 +118,12 @@ class _TrioTimeout:
         return cancelled
 
 
-def _leave_out(code: CodeType, error: BaseException) -> None:
-    """Take the entry of *code* out of the traceback of *error*: users have no use for it."""
-    before, entry = None, error.__traceback__
-    while entry is not None and entry.tb_frame.f_code is not code:
-        before, entry = entry, entry.tb_next
-    if entry is None:
-        return
-    if before is None:
-        error.__traceback__ = entry.tb_next
-    else:
-        before.tb_next = entry.tb_next
+def _without(code: CodeType, trace: TracebackType | None) -> TracebackType | None:
+    """Give *trace* without the entries of *code*, for which users have no use."""
+    if trace is None:
+        return None
+    trace.tb_next = _without(code, trace.tb_next)
+    return trace.tb_next if trace.tb_frame.f_code is code else trace
 
 
 def _running_trio() -> Any:
@@ -142,6 +137,8 @@ def _running_trio() -> Any:
 def _in_task_of(library: str) -> bool:
     """Tell whether *library* runs the current task."""
     module: Any = sys.modules.get(library)
+    if module is None:
+        return False
     try:
         return module.current_task() is not None
     except (RuntimeError, AttributeError):  # it does not run; it has not been imported to the end

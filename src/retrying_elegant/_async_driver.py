@@ -10,7 +10,7 @@ from __future__ import annotations
 from . import _aio, _clock, _events
 from ._attempt import NOTHING
 from ._decision import Call
-from ._errors import keep_context
+from ._errors import context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,12 +92,8 @@ async def run(
         # It gave up with no exception on its way: on a result, or because a wait took too long.
         if fallback is not None:
             return await finished(fallback(attempt))
-        final, context = attempt._error, attempt._error.__context__
-        try:
-            raise final
-        finally:
-            keep_context(final, context)
-            del final, context
+        with context_kept(attempt._error):
+            raise attempt._error
     finally:
         # The error's traceback holds this frame: a way from here to the error would be a cycle.
         del attempt, call
@@ -141,7 +137,8 @@ async def pause(attempt: A) -> A:
     call = attempt._call
     if _aio.was_cancelled(attempt._error):
         call.wait_interrupted()
-        raise attempt._error
+        with context_kept(attempt._error):
+            raise attempt._error
     try:
         _events.retrying(attempt)
         if call.policy.on_retry:

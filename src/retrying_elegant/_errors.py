@@ -156,9 +156,26 @@ def add_note(error: BaseException, note: str) -> None:
         pass
 
 
-def keep_context(error: BaseException, context: BaseException | None) -> None:
-    """Restore the context of *error*, where raising it again has put what the caller handles."""
-    BaseException.__setattr__(error, "__context__", context)  # which no class can refuse
+class context_kept:  # noqa: N801 - read as a word of the `with` it stands in
+    """
+    Keep the ``__context__`` of *error*, which is raised again inside.
+
+    Raising an error where the caller handles another would put that one in its place.
+    A context manager, for a function would add its own frame to the traceback.
+    """
+
+    __slots__ = ("_context", "_error")
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self._context = error.__context__
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        # Past any __setattr__ of the user's class.
+        BaseException.__setattr__(self._error, "__context__", self._context)
 
 
 def raw(error: BaseException) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import sys
 
 from . import _aio, _async_driver, _clock, _sync_driver
 from ._decision import Call
+from ._errors import context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                     break
                 attempt = _sync_driver.pause(attempt)
                 if call.reason is not None:
-                    raise attempt._error
+                    with context_kept(attempt._error):
+                        raise attempt._error
         finally:
             del attempt, call  # the error's traceback holds this frame
         return (yield from _relay(source, items))
@@ -103,7 +105,8 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                     break
                 attempt = await _async_driver.pause(attempt)
                 if call.reason is not None:
-                    raise attempt._error
+                    with context_kept(attempt._error):
+                        raise attempt._error
         finally:
             del attempt, call  # the error's traceback holds this frame
 

@@ -13,7 +13,7 @@ import warnings
 from . import _aio, _async_driver, _checks, _clock, _sync_driver
 from ._attempt import ENTERED, LEFT, NEW, SUCCEEDED, Attempt
 from ._decision import Call
-from ._errors import keep_context
+from ._errors import context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,12 +90,11 @@ class LoopAttempt(Attempt):
         if isinstance(final, (StopIteration, StopAsyncIteration)):
             # These would end the loop as if all were well.
             raise RuntimeError(f"{self.name} gave up on {type(final).__name__}") from final
-        context = final.__context__
         try:
-            raise final
+            with context_kept(final):
+                raise final
         finally:
-            keep_context(final, context)
-            del final, context  # the error's traceback holds this frame
+            del final  # the error's traceback holds this frame
 
 
 class SyncAttempt(LoopAttempt):

@@ -13,7 +13,7 @@ from types import CoroutineType
 from . import _clock, _events
 from ._attempt import NOTHING
 from ._decision import Call
-from ._errors import keep_context
+from ._errors import context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,12 +90,8 @@ def run(
         # It gave up with no exception on its way: on a result, or because a wait took too long.
         if fallback is not None:
             return fallback(attempt)
-        final, context = attempt._error, attempt._error.__context__
-        try:
-            raise final
-        finally:
-            keep_context(final, context)
-            del final, context
+        with context_kept(attempt._error):
+            raise attempt._error
     finally:
         # The error's traceback holds this frame: a way from here to the error would be a cycle.
         del attempt, call
