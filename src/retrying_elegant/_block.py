@@ -97,6 +97,8 @@ class AnyBlock:
         self._succeeded = False
         if self._raises or call.reason is None or call.reason == "not retryable":
             return False
+        if not self._open:  # a task that outlived the block: there is nothing to end any more
+            return False
         if self._error is None:
             self._error = error
         return True
