@@ -31,7 +31,7 @@ give_up_observers: tuple[Observer, ...] = ()
 recovery_observers: tuple[Observer, ...] = ()
 _here = _local()
 
-_WARNING = 30  # logging.WARNING
+_WARNING, _ERROR = 30, 40  # as in logging
 _logger: Logger | None = None
 
 
@@ -40,7 +40,14 @@ def retrying(attempt: Attempt) -> None:
     logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
         template = "retrying %s in %.2f s after attempt %d: %s"
-        _warn(template, attempt.name, attempt.next_wait, attempt.number, describe(attempt._error))
+        _say(
+            _WARNING,
+            template,
+            attempt.name,
+            attempt.next_wait,
+            attempt.number,
+            describe(attempt._error),
+        )
     if retry_observers:
         _tell(retry_observers, attempt)
 
@@ -65,14 +72,19 @@ def gave_up(attempt: Attempt) -> None:
     call.history.clear()
     logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
-        _warn("%s: %s", headline(call.name, number, elapsed, reason), describe(attempt._error))
+        _say(
+            _WARNING,
+            "%s: %s",
+            headline(call.name, number, elapsed, reason),
+            describe(attempt._error),
+        )
     if give_up_observers:
         _tell(give_up_observers, attempt)
 
 
-def _warn(template: str, *args: object) -> None:
+def _say(level: int, template: str, *args: object, exc_info: bool = False) -> None:
     try:
-        _log().warning(template, *args)
+        _log().log(level, template, *args, exc_info=exc_info)
     except Exception:  # noqa: BLE001, S110 - a broken filter or handler must not hide the error
         pass
 
@@ -95,7 +107,7 @@ def _tell(observers: tuple[Observer, ...], attempt: Attempt) -> None:
 
 def hook_failed(hook: object, attempt: Attempt) -> None:
     """A hook has raised: say so where it can be seen, and go on."""
-    _log().error("hook %s of %s raised", name_of(hook), attempt.name, exc_info=True)
+    _say(_ERROR, "hook %s of %s raised", name_of(hook), attempt.name, exc_info=True)
 
 
 def let_go(error: BaseException | None) -> None:

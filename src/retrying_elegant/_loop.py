@@ -267,7 +267,11 @@ class AsyncPasses:
         if attempt is None:
             attempt = AsyncAttempt(self._call, 1, 0.0)
         elif attempt._goes_on():
-            attempt = await _async_driver.pause(attempt)
+            try:
+                attempt = await _async_driver.pause(attempt)
+            except BaseException:
+                attempt._let_go()  # it may be the attempt's own error
+                raise
             if self._call.reason is not None:
                 attempt._raise_late()
                 raise StopAsyncIteration
