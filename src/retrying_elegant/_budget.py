@@ -2,20 +2,20 @@
 
 Owns the token bucket, counted in whole thousandths of a token.  Leaves when to
 take a token to the decision core.  It is the only object here that is shared
-and changes, and the only one with a lock.
+between calls and changes.
 """
 
 from __future__ import annotations
 
-from _thread import allocate_lock  # what threading.Lock is, without threading's import
-
 from . import _checks
+from ._locks import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
 _TOKEN = 1000
+_lock = new_lock()  # of all budgets: it is held for a sum and a comparison
 
 
 class RetryBudget:
@@ -46,7 +46,7 @@ class RetryBudget:
     10.0
     """
 
-    __slots__ = ("__weakref__", "_capacity", "_lock", "_missing", "_refill")
+    __slots__ = ("__weakref__", "_capacity", "_missing", "_refill")
 
     def __init__(self, capacity: float = 100, refill: float = 0.1) -> None:
         most = 1e12  # far past any use, and exact in thousandths
@@ -57,7 +57,6 @@ class RetryBudget:
         self._refill = round(_checks.number("refill", refill, least, capacity, rule) * _TOKEN)
         # Counted down from full, so that "is it full?" is the truth value of one number.
         self._missing = 0
-        self._lock = allocate_lock()
 
     @property
     def capacity(self) -> float:
@@ -76,7 +75,7 @@ class RetryBudget:
 
     def take(self) -> bool:
         """Take the token of one retry; False, and nothing taken, when none is left."""
-        with self._lock:
+        with _lock:
             if self._missing + _TOKEN > self._capacity:
                 return False
             self._missing += _TOKEN
@@ -92,7 +91,7 @@ class RetryBudget:
             self._add(self._refill)
 
     def _add(self, amount: int) -> None:
-        with self._lock:
+        with _lock:
             self._missing = max(self._missing - amount, 0)
 
     def __repr__(self) -> str:

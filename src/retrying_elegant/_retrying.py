@@ -7,9 +7,9 @@ Leaves the passes to ``loop`` and the calls to ``block``.
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock
 
 from ._block import AsyncBlock, Block
+from ._locks import new_lock
 from ._loop import AsyncPasses, passes
 from ._policy import UNSET, resolve
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # Held while any block is opened: a lock in each object would be paid for by every loop.
-_opening = allocate_lock()
+_opening = new_lock()
 
 
 class retrying:  # noqa: N801 - it is read as a word of the statement it stands in

@@ -7,12 +7,12 @@ Leaves telling the observers to ``events``.  Durations are float seconds.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from importlib import import_module
 from weakref import WeakKeyDictionary
 
 from . import _checks, _events
 from ._errors import describe
+from ._locks import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _COUNTERS = (
     ("retrying_elegant_recoveries_total", "Calls that succeeded after a retry.", ("name",)),
 )
 
-_lock = allocate_lock()  # for the list of open handles, oldest first, and for the counters
+_lock = new_lock()  # for the list of open handles, oldest first, and for the counters
 _open: list[Handle] = []
 _counters: WeakKeyDictionary[Registry, list[Any]] = WeakKeyDictionary()
 

@@ -7,9 +7,8 @@ they are not in use.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
 from . import _checks, _clock, _decision
+from ._locks import new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["instant", "limit", "off"]
 
-_lock = allocate_lock()  # for the two lists of what is active, oldest first
+_lock = new_lock()  # for the two lists of what is active, oldest first
 _instants: list[instant] = []
 _limits: list[limit] = []
 
