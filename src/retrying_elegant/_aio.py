@@ -43,7 +43,7 @@ async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-def timeout(seconds: float | None) -> Timeout:
+def timeout(seconds: Any) -> Timeout:
     """Give what cancels its body after *seconds*, raising TimeoutError from its end."""
     trio = _running_trio()
     if trio is not None:
@@ -74,29 +74,33 @@ def was_cancelled(error: BaseException | None) -> bool:
     if not _in_task_of("asyncio") or not asyncio.current_task().cancelling():
         return False
     seen: set[int] = set()
-    this = sys.exception()
-    while this is not None and id(this) not in seen:
+    handled = sys.exception()
+    while handled is not None and id(handled) not in seen:
+        seen.add(id(handled))
+        handled = handled.__context__
+    rest = [error]
+    while rest:
+        this = rest.pop()
+        if this is None or id(this) in seen:
+            continue
         seen.add(id(this))
-        this = this.__context__
-    this = error
-    while this is not None and id(this) not in seen:
-        seen.add(id(this))
-        # A timeout of the user's has used up its cancellation.
-        if isinstance(this, TimeoutError) and isinstance(this.__cause__, asyncio.CancelledError):
-            seen.add(id(this.__cause__))
         if isinstance(this, asyncio.CancelledError):
             return True
-        this = this.__context__
+        # A timeout of the user's has used up the cancellation that is its cause.
+        if isinstance(this, TimeoutError) and isinstance(this.__cause__, asyncio.CancelledError):
+            seen.add(id(this.__cause__))
+        rest.append(this.__context__)
+        if isinstance(this, BaseExceptionGroup):
+            rest += this.exceptions
     return False
 
 
 class _TrioTimeout:
     """What ``asyncio.timeout`` is, for trio."""
 
-    def __init__(self, trio: Any, seconds: float | None) -> None:
+    def __init__(self, trio: Any, seconds: float) -> None:
         self._scope = trio.CancelScope()
-        if seconds is not None:
-            self._scope.deadline = trio.current_time() + seconds
+        self._scope.deadline = trio.current_time() + seconds
 
     async def __aenter__(self) -> Self:
         self._scope.__enter__()

@@ -7,7 +7,7 @@ decision to ``decision``, and to ``events`` who is told what.
 
 from __future__ import annotations
 
-from . import _aio, _clock, _events
+from . import _aio, _checks, _clock, _events
 from ._attempt import NOTHING
 from ._decision import Call
 from ._errors import context_kept
@@ -37,17 +37,14 @@ def wrap(
         try:
             value = await (fn(*args, **kwargs) if kwargs else fn(*args))
         except Exception as error:
-            attempt = await _first_failure(Call(policy, name, start, args, kwargs), error)
-            if attempt is None:
+            call = Call(policy, name, start, args, kwargs)
+            if not await _goes_on(call, error):
                 raise
         else:
             if budget is not None:
                 budget.earn()
             return value
-        try:
-            return await run(await pause(attempt), fn)
-        finally:
-            del attempt  # for the reason that run gives
+        return await run(await pause(call.take_failed()), fn)
 
     async def watched(*args: Any, **kwargs: Any) -> Any:
         call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
@@ -64,6 +61,8 @@ async def run(
     """Make *attempt* and what must follow it; give the result, or raise the final error."""
     call = attempt._call
     try:
+        if call.reason is not None:  # in a block whose time was over before the call began
+            await give_up(attempt)
         while call.reason is None:
             if call.policy.before_attempt:
                 await fire(call.policy.before_attempt, attempt)
@@ -71,12 +70,12 @@ async def run(
             try:
                 if call.policy.attempt_timeout is None:
                     value = fn(*call.args, **call.kwargs)
-                    if hasattr(value, "__await__"):
+                    if _checks.is_awaitable(value):
                         value = await value
                 else:
                     async with _aio.timeout(attempt.timeout) as scope:
                         value = fn(*call.args, **call.kwargs)
-                        if hasattr(value, "__await__"):
+                        if _checks.is_awaitable(value):
                             value = await value
             except Exception as error:
                 if await gives_up(attempt, error, timed_out=_aio.expired(scope, error)):
@@ -134,11 +133,15 @@ async def pause(attempt: A) -> A:
     Where there is no time left for it after all, the call has given up and *attempt*
     itself comes back.
     """
-    call = attempt._call
-    if _aio.was_cancelled(attempt._error):
+    call, error = attempt._call, attempt._error
+    if _aio.was_cancelled(error):
         call.wait_interrupted()
-        with context_kept(attempt._error):
-            raise attempt._error
+        try:
+            with context_kept(error):
+                raise error
+        finally:
+            # The error's traceback holds this frame.
+            error = attempt = None  # type: ignore[assignment]  # they are not used any more
     try:
         _events.retrying(attempt)
         if call.policy.on_retry:
@@ -146,7 +149,7 @@ async def pause(attempt: A) -> A:
         if call.is_too_late(attempt, _clock.time.monotonic()):
             await give_up(attempt)
             return attempt
-        _events.let_go(attempt._error)
+        _events.let_go(error)
         await _aio.sleep(attempt._next_wait)
     except BaseException:
         call.wait_interrupted()
@@ -169,7 +172,7 @@ async def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
 
 async def finished(answer: Any) -> Any:
     """Give *answer* itself, or what it comes to where it must be awaited."""
-    return await answer if hasattr(answer, "__await__") else answer
+    return await answer if _checks.is_awaitable(answer) else answer
 
 
 async def give_up(attempt: Attempt) -> None:
@@ -178,6 +181,10 @@ async def give_up(attempt: Attempt) -> None:
     await fire(attempt._call.policy.on_give_up, attempt)
 
 
-async def _first_failure(call: Call, error: Exception) -> Attempt | None:
+async def _goes_on(call: Call, error: Exception) -> bool:
+    """Tell whether *call* goes on after the *error* of its first attempt, which it then keeps."""
     attempt = call.first()
-    return None if await gives_up(attempt, error) else attempt
+    if await gives_up(attempt, error):
+        return False
+    call.failed = attempt
+    return True

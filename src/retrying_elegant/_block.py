@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any, ParamSpec, TypeVar
 
-    from ._attempt import Attempt
     from ._policy import Policy
 
     P = ParamSpec("P")
@@ -79,7 +78,7 @@ class AnyBlock:
                 add_note(error, missed)
         return False
 
-    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Attempt:
+    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Call:
         self._used = True
         if not self._open:
             raise RuntimeError("this block has ended: `call` works inside its `with` only")
@@ -89,8 +88,7 @@ class AnyBlock:
             rule = "a function whose result comes at once, not a generator function"
             _checks.refuse(TypeError, "fn", fn, rule)
         name = self._policy.name or _checks.name_of(fn)
-        call = Call(self._policy, name, self._start, args, kwargs, self._slept)
-        return call.first_in_time(_clock.time.monotonic())
+        return Call(self._policy, name, self._start, args, kwargs, self._slept)
 
     def _ends_at(self, error: Exception, call: Call) -> bool:
         """Take note of how *call* failed; True: the block ends here without its error."""
@@ -133,12 +131,11 @@ class Block(AnyBlock):
         """
         if _checks.is_coroutine_function(fn):
             raise TypeError(f"{_checks.name_of(fn)} is a coroutine function: {_ASYNC_FORM}")
-        attempt = self._begin(fn, args, kwargs)
-        call = attempt._call
+        call = self._begin(fn, args, kwargs)
         try:
-            if call.reason is not None:
-                _sync_driver.give_up(attempt)
-            value: R = _sync_driver.run(attempt, fn)
+            # No name for the attempt: this frame would hold it, and its error, to the end.
+            now = _clock.time.monotonic()
+            value: R = _sync_driver.run(call.first_in_time(now), fn)
         except Exception as error:
             if not self._ends_at(error, call):
                 raise
@@ -146,7 +143,6 @@ class Block(AnyBlock):
             return value
         finally:
             self._add_time(call)
-            del attempt, call
         raise EndOfBlock(self)
 
 
@@ -163,12 +159,10 @@ class AsyncBlock(AnyBlock):
             The error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
         """
-        attempt = self._begin(fn, args, kwargs)
-        call = attempt._call
+        call = self._begin(fn, args, kwargs)
         try:
-            if call.reason is not None:
-                await _async_driver.give_up(attempt)
-            value: R = await _async_driver.run(attempt, fn)
+            now = _clock.time.monotonic()
+            value: R = await _async_driver.run(call.first_in_time(now), fn)
         except Exception as error:
             if not self._ends_at(error, call):
                 raise
@@ -176,5 +170,4 @@ class AsyncBlock(AnyBlock):
             return value
         finally:
             self._add_time(call)
-            del attempt, call
         raise EndOfBlock(self)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
+from types import GeneratorType
 
 from ._value import show
 
@@ -125,10 +126,8 @@ def wait(value: Any) -> Any:
 
 
 def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
-    """Give *value*, a callable or an iterable of callables, as a tuple; None is the empty one."""
+    """Give *value*, a callable or an iterable of callables, as a tuple."""
     rule = "a callable that takes the Attempt, or an iterable of such callables"
-    if value is None:
-        return ()
     if callable(value):
         return (value,)
     if not hasattr(value, "__iter__"):
@@ -142,7 +141,7 @@ def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
 
 def answer(name: str, value: Any) -> Any:
     """Give what a predicate returned, unless it is something to be awaited (always truthy)."""
-    if value is not True and value is not False and hasattr(value, "__await__"):
+    if value is not True and value is not False and is_awaitable(value):
         close = getattr(value, "close", None)
         if close is not None:  # a coroutine nobody will await: no second warning about it
             close()
@@ -176,6 +175,13 @@ def is_coroutine_function(fn: Any) -> bool:
     fn = unwrap_partial(fn)
     marks = ("_is_coroutine_marker", "_is_coroutine")
     return any(type(getattr(fn, mark, None)) is object for mark in marks)
+
+
+def is_awaitable(value: Any) -> bool:
+    """Tell whether *value* is to be awaited; a coroutine may be an old kind of generator."""
+    if hasattr(value, "__await__"):
+        return True
+    return isinstance(value, GeneratorType) and bool(value.gi_code.co_flags & _ITERABLE_COROUTINE)
 
 
 def is_generator_function(fn: Any) -> bool:

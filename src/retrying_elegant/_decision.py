@@ -47,6 +47,7 @@ class Call:
 
     Attributes:
         reason: Why the call gave up; None while it has not.
+        failed: The first attempt on its way from the `except` it failed in to its wait.
         raises: Whether the final error leaves the loop that makes the attempts.
         history: Number, seconds since start and raw text of each failed attempt, of which
             only the last ten need to be there.  Not the errors: they may hold sockets
@@ -56,6 +57,7 @@ class Call:
     __slots__ = (
         "_label",
         "args",
+        "failed",
         "history",
         "kwargs",
         "policy",
@@ -82,6 +84,7 @@ class Call:
         self.slept = slept
         self.raises = True
         self.reason: Reason | None = None
+        self.failed: Attempt | None = None
         self.history: list[tuple[int, float, tuple[str, str] | None]] = []
 
     @property
@@ -99,6 +102,16 @@ class Call:
     def first(self) -> Attempt:
         """Give the first attempt of the call."""
         return Attempt(self, 1, 0.0)
+
+    def take_failed(self) -> Attempt:
+        """
+        Give the attempt that has failed, and keep it no longer.
+
+        So that no frame holds it, and its error and what that holds, while others run.
+        """
+        attempt, self.failed = self.failed, None
+        assert attempt is not None  # noqa: S101 - it is kept before it is taken
+        return attempt
 
     def first_in_time(self, now: float) -> Attempt:
         """

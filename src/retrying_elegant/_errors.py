@@ -129,11 +129,11 @@ def given_up(error: BaseException, /) -> GiveUp | None:
     True
     """
     try:
-        record = getattr(error, _RECORD, None)
-    except Exception:  # noqa: BLE001 - a broken __getattr__ has no record
+        # Past any __getattr__: it may answer to every name with something of its own.
+        record = object.__getattribute__(error, _RECORD)
+    except AttributeError:
         return None
-    # An exception may answer to any name with something of its own.
-    return GiveUp(*record) if type(record) is tuple else None
+    return GiveUp(*record)
 
 
 def sign(error: BaseException, record: GiveUp) -> None:

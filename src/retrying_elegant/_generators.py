@@ -49,27 +49,24 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                         raise attempt._error
         finally:
             del attempt, call  # the error's traceback holds this frame
-        return (yield from _relay(source, items))
+
+        # Not `yield from`: that would ask the source for its first item once more, and close
+        # it where a GeneratorExit is only thrown in.
+        while True:
+            sent, thrown = None, None
+            try:
+                sent = yield items.pop()
+            except BaseException as error:  # noqa: BLE001 - it is the source's to handle
+                thrown = error
+            # Outside the `except`, so that an error the source has handled is over.
+            try:
+                items.append(source.send(sent) if thrown is None else source.throw(thrown))
+            except StopIteration as end:
+                return end.value
+            finally:
+                del thrown
 
     return generator
-
-
-def _relay(source: Generator[Any, Any, Any], items: list[Any]) -> Generator[Any, Any, Any]:
-    """Pass everything between consumer and *source*, whose next item is in *items*."""
-    # Not `yield from`: that would ask the source for its first item once more.
-    while True:
-        sent, thrown = None, None
-        try:
-            sent = yield items.pop()
-        except BaseException as error:  # noqa: BLE001 - it is the source's to handle
-            thrown = error
-        # Outside the `except`, so that an error the source has handled is over.
-        try:
-            items.append(source.send(sent) if thrown is None else source.throw(thrown))
-        except StopIteration as end:
-            return end.value
-        finally:
-            del thrown
 
 
 def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any]:
@@ -110,7 +107,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
         finally:
             del attempt, call  # the error's traceback holds this frame
 
-        # As in _relay; async generators have no `yield from` to share it by.
+        # As above.
         while True:
             sent, thrown = None, None
             try:

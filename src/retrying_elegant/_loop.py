@@ -82,14 +82,17 @@ class LoopAttempt(Attempt):
         self._error = None
         self._call.history.clear()
 
+    def _no_end(self, error: Exception) -> RuntimeError:
+        # Raised from the iterator of a loop, *error* would end it as if all were well.
+        return RuntimeError(f"attempt {self._number} of {self.name} raised {type(error).__name__}")
+
     def _raise_late(self) -> None:
         """Raise the final error, unless it stays in, where no attempt could follow in time."""
         final = self._final()
         if final is None:
             return
         if isinstance(final, (StopIteration, StopAsyncIteration)):
-            # These would end the loop as if all were well.
-            raise RuntimeError(f"{self.name} gave up on {type(final).__name__}") from final
+            raise self._no_end(final) from final
         try:
             with context_kept(final):
                 raise final
@@ -269,8 +272,11 @@ class AsyncPasses:
         elif attempt._goes_on():
             try:
                 attempt = await _async_driver.pause(attempt)
+            except StopAsyncIteration as error:  # the attempt's own, which would end the loop
+                attempt._let_go()
+                raise attempt._no_end(error) from error
             except BaseException:
-                attempt._let_go()  # it may be the attempt's own error
+                attempt._let_go()  # it may be the attempt's own error, too
                 raise
             if self._call.reason is not None:
                 attempt._raise_late()

@@ -40,8 +40,8 @@ def wrap(
         try:
             value = fn(*args, **kwargs) if kwargs else fn(*args)
         except Exception as error:
-            attempt = _first_failure(Call(policy, name, start, args, kwargs), error)
-            if attempt is None:
+            call = Call(policy, name, start, args, kwargs)
+            if not _goes_on(call, error):
                 raise
         else:
             if type(value) is CoroutineType:
@@ -49,10 +49,7 @@ def wrap(
             if budget is not None:
                 budget.earn()
             return value
-        try:
-            return run(pause(attempt), fn)
-        finally:
-            del attempt  # for the reason that run gives
+        return run(pause(call.take_failed()), fn)
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
@@ -69,6 +66,8 @@ def run(
     """Make *attempt* and what must follow it; give the result, or raise the final error."""
     call = attempt._call
     try:
+        if call.reason is not None:  # in a block whose time was over before the call began
+            give_up(attempt)
         while call.reason is None:
             if call.policy.before_attempt:
                 fire(call.policy.before_attempt, attempt)
@@ -177,6 +176,10 @@ def give_up(attempt: Attempt) -> None:
     fire(attempt._call.policy.on_give_up, attempt)
 
 
-def _first_failure(call: Call, error: Exception) -> Attempt | None:
+def _goes_on(call: Call, error: Exception) -> bool:
+    """Tell whether *call* goes on after the *error* of its first attempt, which it then keeps."""
     attempt = call.first()
-    return None if gives_up(attempt, error) else attempt
+    if gives_up(attempt, error):
+        return False
+    call.failed = attempt
+    return True

@@ -41,7 +41,7 @@ class Backoff(Value):
 
     def rule(self, n: int) -> float:
         """Give the wait before retry *n*, before cap and jitter."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - each backoff has its own
 
     def bounds(self, n: int) -> tuple[float, float]:
         """

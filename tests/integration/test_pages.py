@@ -1,4 +1,4 @@
-"""The examples in the pages that need packages from outside."""
+"""The examples in the pages that need packages from outside, or something real to call."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 import documents
+from given import given
 
 from retrying_elegant import testing
 
-PAGES = [page for page in documents.PAGES if any(block.needs for block in documents.blocks(page))]
+PAGES = [
+    page
+    for page in documents.PAGES
+    if not all(block.runs_anywhere for block in documents.blocks(page))
+]
 
 
 class TestPages:
@@ -22,5 +27,5 @@ class TestPages:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
     def test_its_blocks_run_from_top_to_bottom(self, page):
         """Waits are skipped."""
-        with testing.instant():
-            assert documents.run(page, have=True)
+        with given(documents.blocks(page)) as namespace, testing.instant():
+            assert documents.run(page, have=True, namespace=namespace)

@@ -2,7 +2,9 @@
 
 A block of ``python`` is run; one with ``>>>`` is a doctest.  A block that shows what only goes
 with packages outside the test extra says so on the line above it, as
-``<!-- needs: requests, httpx -->``; it is run by the integration tests.
+``<!-- needs: requests, httpx -->``; one that calls something real, such as a server, names it as
+``<!-- given: url -->``, on a line of its own after that.  Both are run by the integration tests,
+which put what is given into the namespace.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 _BLOCK = re.compile(
-    r"(?:^<!-- needs: (?P<needs>[^>]+) -->\n)?^```python\n(?P<code>.*?)^```$",
+    r"(?:^<!-- needs: (?P<needs>[^>]+) -->\n)?(?:^<!-- given: (?P<given>[^>]+) -->\n)?"
+    r"^```python\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -28,6 +31,12 @@ class Block(NamedTuple):
     line: int
     code: str
     needs: list[str]
+    given: list[str]
+
+    @property
+    def runs_anywhere(self) -> bool:
+        """Whether it asks for nothing but the test extra."""
+        return not self.needs and not self.given
 
 
 def blocks(page: Path) -> list[Block]:
@@ -37,16 +46,26 @@ def blocks(page: Path) -> list[Block]:
         Block(
             line=text.count("\n", 0, match.start("code")) + 1,
             code=match["code"],
-            needs=(match["needs"] or "").replace(",", " ").split(),
+            needs=_names(match["needs"]),
+            given=_names(match["given"]),
         )
         for match in _BLOCK.finditer(text)
     ]
 
 
-def run(page: Path, *, have: bool) -> int:
-    """Run the blocks of *page*, those that need packages too if we *have* them; count them."""
-    namespace: dict[str, object] = {"__name__": page.stem}
-    chosen = [block for block in blocks(page) if have or not block.needs]
+def _names(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()
+
+
+def run(page: Path, *, have: bool, namespace: dict[str, object] | None = None) -> int:
+    """
+    Run the blocks of *page*, those that ask for something too if we *have* it; count them.
+
+    *namespace* holds what is given, and afterwards the names of the page as well.
+    """
+    namespace = {} if namespace is None else namespace
+    namespace["__name__"] = page.stem
+    chosen = [block for block in blocks(page) if have or block.runs_anywhere]
     for block in chosen:
         if ">>>" in block.code:
             _doctest(page, block, namespace)

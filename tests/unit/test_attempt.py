@@ -194,6 +194,42 @@ class TestReadOnly:
         with pytest.raises(AttributeError):
             seen[0].result = "another"
 
+    @pytest.mark.parametrize("script", [["value"], [Lost, "value"]], ids=["first", "later"])
+    def test_nor_an_item_of_kwargs(self, decorator_way, script):
+        """TypeError; apart from that it is as good as the dict."""
+        seen = []
+
+        @retry(2, before_attempt=seen.append)
+        def fetch(**kwargs):
+            return kwargs
+
+        @retry(2, before_attempt=seen.append)
+        async def fetch_async(**kwargs):
+            return kwargs
+
+        flaky = Flaky(script)
+        if decorator_way.colour == "async":
+            got = run_async(fetch_async(limit=flaky))
+        else:
+            got = fetch(limit=flaky)
+        assert got == {"limit": flaky}
+        for attempt in seen:
+            with pytest.raises(TypeError):
+                attempt.kwargs["limit"] = None
+            with pytest.raises(TypeError):
+                del attempt.kwargs["limit"]
+            assert attempt.kwargs == {"limit": flaky}
+            assert dict(**attempt.kwargs) == {"limit": flaky}
+
+    def test_nor_an_item_of_kwargs_in_a_loop(self, loop_way):
+        """Which are those of no call."""
+        seen = []
+        loop_way.run(Flaky([Lost, "value"]), on_retry=seen.append, on_success=seen.append)
+        for attempt in seen:
+            with pytest.raises(TypeError):
+                attempt.kwargs["limit"] = None
+            assert attempt.kwargs == {}
+
 
 class TestAfterALoop:
     """After a loop, the loop variable is the last attempt, and says how it ended."""
@@ -222,6 +258,23 @@ class TestAfterALoop:
                 with attempt:
                     raise Lost
         assert (attempt.succeeded, attempt.number, attempt.error) == (False, 2, None)
+        assert repr(attempt).endswith(": gave up>")
+
+    def test_a_failure_that_leaves_an_async_loop(self):
+        """Likewise."""
+        attempts = []
+
+        async def main():
+            async for attempt in retrying(2):
+                attempts.append(attempt)
+                async with attempt:
+                    raise Lost
+
+        with pytest.raises(Lost):
+            run_async(main())
+        attempt = attempts[-1]
+        assert (attempt.succeeded, attempt.number, attempt.error) == (False, 2, None)
+        assert repr(attempt).endswith(": gave up>")
 
     def test_failed_attempts_keep_their_errors_without_traceback(self):
         """Once the retry has been decided and announced."""

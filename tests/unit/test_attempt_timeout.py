@@ -74,6 +74,24 @@ class TestAsync:
         )
         assert errors == [TimeoutError]
 
+    @pytest.mark.parametrize("script", [["hang"], [Lost, "hang"]], ids=["first", "later"])
+    @pytest.mark.parametrize("place", ["unless", "wait"])
+    def test_it_is_the_context_of_a_predicate_that_raises(self, async_way, script, place):
+        """Or of a wait callable, as any error of an attempt is; it is no context of its own."""
+        asked = []
+
+        def broken(about):
+            asked.append(about)
+            if len(asked) == len(script):
+                raise ZeroDivisionError
+            return 0 if place == "wait" else False
+
+        with pytest.raises(ZeroDivisionError) as caught:
+            async_way.run(Stuck(*script), attempt_timeout=5, **{place: broken})
+        assert type(caught.value.__context__) is TimeoutError
+        assert isinstance(caught.value.__context__.__cause__, asyncio.CancelledError)
+        assert len(asked) == len(script)
+
     @pytest.mark.parametrize(("attempt_timeout", "timeout"), [(900, 60), (60, 900), (60, None)])
     def test_it_is_cancelled_in_time(self, async_way, clock, attempt_timeout, timeout):
         """After `min(attempt_timeout, what is left of timeout)` seconds."""

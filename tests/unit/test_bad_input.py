@@ -60,6 +60,9 @@ KINDS = [
     # reading: durations are int, float or timedelta; a string or None in a list is none of them.
     *(row(name, "3", TypeError) for name in ("timeout", "attempt_timeout")),
     *(row("wait", value, TypeError) for value in ("1", None)),
+    row("wait", bytearray(b"12"), TypeError, "bytearray(b'12')"),
+    row("wait", timedelta, TypeError, "timedelta"),
+    *(row(name, timedelta, TypeError, "timedelta") for name in ("timeout", "attempt_timeout")),
     row("wait", [1, "2"], TypeError, "'2'"),
     row("wait", [None], TypeError, "None"),
     *(row(name, value, TypeError) for name in ("on", "unless") for value in (3, "OSError")),
@@ -221,6 +224,17 @@ class TestBackoffs:
     def test_initial_and_cap(self, rule, name, value):
         """Every rule that has them checks them, and says which it was."""
         with pytest.raises(ValueError, match=f"{name}.*expected"):
+            rule(**{name: value})
+
+    @pytest.mark.parametrize("value", [None, "3", True, timedelta], ids=str)
+    @pytest.mark.parametrize("name", ["initial", "cap"])
+    @pytest.mark.parametrize(
+        "rule", [backoff.linear, backoff.exponential, backoff.fibonacci, backoff.decorrelated]
+    )
+    def test_initial_and_cap_of_the_wrong_kind(self, rule, name, value):
+        """None neither: a rule without a cap is one with a very great one."""
+        shown = value.__name__ if isinstance(value, type) else repr(value)
+        with pytest.raises(TypeError, match=f"^{name}={shown}: expected"):
             rule(**{name: value})
 
     @pytest.mark.parametrize("value", [-1, NAN, INF])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
@@ -186,6 +188,86 @@ class TestRaisesFalse:
         assert block.run(Flaky([Lost, "one"]), Flaky(["two"]), raises=False) == ["one", "two"]
         assert block.call.succeeded
         assert block.call.error is None
+
+
+class TestTaskGroups:
+    """The first call that gives up ends the block, also from a task; other errors still leave."""
+
+    @staticmethod
+    def failing(error):
+        return as_coroutine_function(Flaky([error]))
+
+    def test_what_is_not_retryable_leaves(self):
+        """Alone in its group: the end of the block is no error."""
+        lost, wrong = Lost(), Wrong()
+
+        async def clumsy():
+            try:
+                await asyncio.sleep(60)
+            finally:
+                raise wrong
+
+        async def main():
+            with pytest.raises(ExceptionGroup) as caught:
+                async with (
+                    retrying(2, on=Lost, raises=False) as call,
+                    asyncio.TaskGroup() as group,
+                ):
+                    group.create_task(call(self.failing(lost)))
+                    group.create_task(call(clumsy))
+            assert caught.value.exceptions == (wrong,)
+            return call
+
+        call = run_async(main())
+        assert call.error is lost
+        assert not call.succeeded
+
+    def test_two_blocks(self):
+        """Calls of both give up in one group: both blocks end, in silence."""
+        first, second = Lost(), Lost()
+        after = []
+
+        async def main():
+            async with retrying(1, raises=False) as outer:
+                async with retrying(1, raises=False) as inner, asyncio.TaskGroup() as group:
+                    group.create_task(outer(self.failing(first)))
+                    group.create_task(inner(self.failing(second)))
+                after.append("the inner block")
+            after.append("the outer block")
+            return outer.error, inner.error
+
+        assert run_async(main()) == (first, second)
+        assert after == ["the outer block"]
+
+    def test_two_blocks_and_what_is_not_retryable(self):
+        """Only the latter leaves."""
+        wrong = Wrong()
+
+        async def main():
+            async with (
+                retrying(1, on=Lost, raises=False) as outer,
+                retrying(1, on=Lost, raises=False) as inner,
+                asyncio.TaskGroup() as group,
+            ):
+                for call, error in [(outer, Lost), (inner, Lost), (inner, wrong)]:
+                    group.create_task(call(self.failing(error)))
+
+        with pytest.raises(ExceptionGroup) as caught:
+            run_async(main())
+        assert caught.value.exceptions == (wrong,)
+
+    def test_the_first_error_is_kept(self):
+        """Of several calls that gave up."""
+        first, second = Lost("first"), Lost("second")
+
+        async def main():
+            async with retrying(1, raises=False) as call:
+                calls = [call(self.failing(error)) for error in (first, second)]
+                ends = await asyncio.gather(*calls, return_exceptions=True)
+                assert not any(isinstance(end, Exception) for end in ends)
+            return call.error
+
+        assert run_async(main()) is first
 
 
 class TestEntering:

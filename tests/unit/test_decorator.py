@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import pickle
+import types
 
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
-from retrying_elegant import Policy, retry
+from retrying_elegant import Policy, retry, retrying
 
 
 class Lost(Exception):
@@ -157,6 +158,17 @@ class AsyncService(Service):
         return self.flaky()
 
 
+def generator_based(risky):
+    """A coroutine function as they were written before `async def`."""
+
+    @types.coroutine
+    def attempt():
+        yield
+        return risky()
+
+    return attempt
+
+
 class TestCallables:
     """Works on functions, methods of each kind, lambdas, partials and callable objects."""
 
@@ -219,6 +231,107 @@ class TestCallables:
         assert inspect.iscoroutinefunction(decorated)
         assert run_async(decorated()) == "value"
         assert service.flaky.calls == 2
+
+    @pytest.mark.skipif(not hasattr(inspect, "markcoroutinefunction"), reason="new in Python 3.12")
+    @pytest.mark.parametrize("options", [{}, {"until": bool}], ids=str)
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda marked: marked,
+            functools.partial,
+            lambda marked: functools.partial(functools.partial(marked)),
+        ],
+        ids=["function", "partial", "partial of a partial"],
+    )
+    def test_marked_as_coroutine_functions(self, wrap, options):
+        """By `inspect.markcoroutinefunction`: plain ones that behave like coroutine functions."""
+        flaky = Flaky([Lost, "value"])
+        marked = inspect.markcoroutinefunction(lambda: as_coroutine_function(flaky)())
+        decorated = retry(**options)(wrap(marked))
+        assert inspect.iscoroutinefunction(decorated)
+        assert run_async(decorated()) == "value"
+        assert flaky.calls == 2
+
+    @pytest.mark.parametrize("wrap", [lambda f: f, functools.partial], ids=["function", "partial"])
+    def test_generator_based_coroutines(self, wrap):
+        """Those of `types.coroutine`."""
+        flaky = Flaky(["value"])
+        decorated = retry(wrap(generator_based(flaky)))
+        assert inspect.iscoroutinefunction(decorated)
+        assert run_async(decorated()) == "value"
+
+    @pytest.mark.parametrize(
+        ("script", "options"), [([Lost, "value"], {}), (["value"], {"until": bool})], ids=str
+    )
+    def test_generator_based_coroutines_again(self, script, options):
+        """Also at a later attempt, and where somebody looks at the first."""
+        decorated = retry(**options)(generator_based(Flaky(script)))
+        assert run_async(decorated()) == "value"
+
+    @pytest.mark.parametrize("script", [["value"], [Lost, "value"]], ids=str)
+    def test_generator_based_coroutines_in_a_block(self, script):
+        """At the first attempt and at a later one."""
+
+        async def main():
+            async with retrying() as call:
+                return await call(generator_based(Flaky(script)))
+
+        assert run_async(main()) == "value"
+
+
+class TestLooks:
+    """Name and docstring stay as far as there are any."""
+
+    def test_of_a_cached_function(self):
+        """The label of a policy is no name of the function."""
+
+        def fetch():
+            """The docstring."""
+
+        decorated = retry(name="label")(functools.cache(fetch))
+        assert decorated.__name__ == "fetch"
+        assert decorated.__qualname__ == fetch.__qualname__
+        assert decorated.__module__ == __name__
+        assert decorated.__doc__ == "The docstring."
+
+    @pytest.mark.parametrize("options", [{}, {"name": "label"}], ids=str)
+    def test_of_a_partial(self, options):
+        """Those of its function, not those of the class `partial`."""
+
+        def fetch(url, limit=3):
+            """The docstring."""
+
+        partial = functools.partial(functools.partial(fetch, "url"), limit=2)
+        decorated = retry(**options)(partial)
+        assert decorated.__name__ == "fetch"
+        assert decorated.__qualname__ == fetch.__qualname__
+        assert decorated.__module__ == __name__
+        assert decorated.__doc__ == "The docstring."
+        assert decorated.__wrapped__ is partial
+
+    @pytest.mark.parametrize("options", [{}, {"name": "label"}], ids=str)
+    def test_of_an_object(self, options):
+        """It has no name, but its class does."""
+        service = Service()
+        decorated = retry(**options)(service)
+        assert decorated.__name__ == "Service"
+        assert decorated.__qualname__ == "Service"
+        assert decorated.__doc__ == Service.__doc__
+        assert decorated.__wrapped__ is service
+        assert decorated() == "value"
+
+    @pytest.mark.parametrize("attribute", [3, None, object(), b"fetch"], ids=repr)
+    @pytest.mark.parametrize("kind", [Service, AsyncService])
+    def test_of_an_object_whose_attributes_are_no_strings(self, kind, attribute, caplog):
+        """A mock, say: what is no name is not taken for one."""
+        service = kind()
+        for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+            setattr(service, name, attribute)
+        decorated = retry(service)
+        assert decorated.__name__ == decorated.__qualname__ == kind.__name__
+        value = decorated()
+        assert (run_async(value) if inspect.isawaitable(value) else value) == "value"
+        assert f"retrying {kind.__name__} in" in caplog.text
 
 
 class TestReentrance:

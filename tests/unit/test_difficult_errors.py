@@ -62,6 +62,43 @@ class Incomparable(Exception):
         raise ValueError("neither true nor false")
 
 
+class Evasive(Exception):
+    """Answers to no name that it does not know, not even by an AttributeError."""
+
+    def __getattr__(self, name):
+        raise ValueError(name)
+
+
+class Obliging(Exception):
+    """Answers to every name, with something of its own."""
+
+    def __getattr__(self, name):
+        return [name]
+
+
+class Unhooked(Exception):
+    """Keeps its traceback to itself."""
+
+    def with_traceback(self, trace):
+        raise TypeError("no tracebacks here")
+
+
+class Namelessness(type):
+    """Makes classes that do not tell their names."""
+
+    @property
+    def __name__(cls):
+        raise ValueError("no name here")
+
+
+class Nameless(Exception, metaclass=Namelessness):
+    """Has a class that does not tell its name."""
+
+
+class NamelessAndMute(Mute, metaclass=Namelessness):
+    """Tells nothing at all."""
+
+
 def with_odd_notes():
     error = Exception("odd")
     error.__notes__ = "not a list"
@@ -75,6 +112,11 @@ DIFFICULT = {
     "garbled": Garbled,
     "unhashable": Unhashable,
     "incomparable": Incomparable,
+    "evasive": Evasive,
+    "obliging": Obliging,
+    "unhooked": Unhooked,
+    "nameless": Nameless,
+    "nameless and mute": NamelessAndMute,
     "odd notes": with_odd_notes,
     "10 MB": lambda: Exception("x" * 10_000_000),
     "surrogates": lambda: Exception("\ud800"),
@@ -116,9 +158,39 @@ class TestDifficultErrors:
         assert the_same
         assert flaky.calls == 2
 
+    def test_its_traceback_is_dropped(self, way, make):
+        """As that of any other, before the wait."""
+        error = make()
+        ending(way, Flaky([error, "value"]))
+        assert error.__traceback__ is None
+
     def test_asking_for_its_record_does_no_harm(self, way, make):
         """A record, or None if it could not be kept."""
         error = make()
         ending(way, Flaky([error]), 2)
         record = given_up(error)
         assert record is None or record.attempts == 2
+
+
+class TestFreshDifficultErrors:
+    """`given_up(error)`: the record, or None."""
+
+    @pytest.mark.parametrize("make", DIFFICULT.values(), ids=DIFFICULT)
+    def test_none_before_any_policy_has_given_up_on_it(self, make):
+        """Whatever it answers to a name it does not know."""
+        assert given_up(make()) is None
+
+    @pytest.mark.parametrize("make", DIFFICULT.values(), ids=DIFFICULT)
+    def test_unless_given_up(self, way, make):
+        """So that a fresh one is retried."""
+        assert type(ending(way, Flaky([make(), "value"]), unless=given_up)) is str
+
+    def test_none_of_an_error_that_answers_with_tuples(self, way):
+        """Which is what a record is kept as."""
+
+        class Tuples(Exception):
+            def __getattr__(self, name):
+                return ()
+
+        assert given_up(Tuples()) is None
+        assert way.run(Flaky([Tuples(), "value"]), unless=given_up) == "value"

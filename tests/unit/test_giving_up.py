@@ -170,6 +170,18 @@ class TestRecord:
         assert len(record.history) == 3
         assert all("text" in line for line in record.history)
 
+    def test_its_texts_are_those_of_the_time(self, way):
+        """Though it is the same object each time, and its text changes."""
+        error = Lost()
+
+        def risky():
+            error.args = (f"text {getattr(error, 'count', 0)}",)
+            error.count = getattr(error, "count", 0) + 1
+            raise error
+
+        lines = given_up(failure(way, risky, 4)).history
+        assert [line.rpartition(": ")[2] for line in lines] == [f"text {n}" for n in range(4)]
+
     def test_elapsed_includes_the_attempts_themselves(self, way, clock):
         """The first one too."""
 

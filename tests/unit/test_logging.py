@@ -135,3 +135,42 @@ class TestNeverArgumentsOrResults:
             way.run(Flaky(["s3cret"]), 2, until=lambda value: False)
         assert len(lines()) == 2
         assert "s3cret" not in "".join(lines())
+
+
+class TestBrokenLogging:
+    """A handler or filter that raises hides neither the error of the call nor its success."""
+
+    @pytest.fixture(params=["handler", "filter"])
+    def broken(self, request):
+        """A part of the program's logging that does not work."""
+
+        def fail(record):
+            raise ZeroDivisionError("broken logging")
+
+        logger = logging.getLogger("retrying_elegant")
+        handler = logging.NullHandler()
+        handler.handle = fail
+        if request.param == "handler":
+            logger.addHandler(handler)
+        else:
+            logger.addFilter(fail)
+        yield
+        logger.removeHandler(handler)
+        logger.removeFilter(fail)
+
+    def test_the_error_leaves(self, way, broken):
+        """After all its attempts."""
+        error = Lost()
+        flaky = Flaky([error])
+        with pytest.raises(Lost) as caught:
+            way.run(flaky, 3)
+        assert caught.value is error
+        assert flaky.calls == 3
+
+    def test_a_retry_succeeds(self, way, broken):
+        """As if nobody listened."""
+        assert way.run(Flaky([Lost, "value"])) == "value"
+
+    def test_a_hook_that_raises_changes_nothing(self, way, broken):
+        """Though nobody will hear of it."""
+        assert way.run(Flaky([Lost, "value"]), on_retry=lambda attempt: 1 / 0) == "value"

@@ -265,3 +265,21 @@ class TestIteratingAgain:
         falling_off(again, flaky)
         run_async(falling_off_async(again, flaky))
         assert flaky.calls == 4
+
+
+class TestIterators:
+    """A `retrying` object is iterable; what it gives is an iterator like any other."""
+
+    def test_an_iterator_can_be_iterated(self):
+        """The same passes, from where it stands."""
+        passes = iter(retrying(2))
+        assert iter(passes) is passes
+        falling_off(passes, flaky := Flaky([Lost, "value"]))
+        assert flaky.calls == 2
+
+    def test_an_async_iterator_can_be_iterated(self):
+        """Likewise."""
+        passes = aiter(retrying(2))
+        assert aiter(passes) is passes
+        run_async(falling_off_async(passes, flaky := Flaky([Lost, "value"])))
+        assert flaky.calls == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import traceback
 from contextlib import suppress
 from weakref import WeakSet
@@ -121,6 +122,96 @@ class TestAfterTheCall:
         assert garbage < CALLS
 
 
+class TestErrorsOfEarlierAttempts:
+    """Nobody needs them any more: they may hold sockets and bodies."""
+
+    @pytest.mark.parametrize("options", [{}, {"before_attempt": repr}], ids=["bare", "watched"])
+    def test_only_the_last_one_is_alive(self, way, no_collector, options):
+        """However many attempts there were; the history is made of words."""
+        leaky = Leaky(100)
+        alive = []
+
+        def look(attempt):
+            alive.append(sum(isinstance(thing, Lost) for thing in leaky.alive))
+
+        with suppress(Lost):
+            way.run(leaky, 12, on_retry=look, on_give_up=look, **options)
+        assert alive == [1] * 12
+
+    def test_none_is_alive_at_the_next_attempt(self, way, no_collector):
+        """The last one neither."""
+        leaky = Leaky(4)
+        alive = []
+        assert way.run(leaky, before_attempt=lambda _: alive.append(len(leaky.alive))) == "value"
+        assert alive == [0] * 5
+
+
+class Stuck:
+    """Attempts that end by a timeout or a cancellation alone, and hold a local meanwhile."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.calls = 0
+        self.alive = WeakSet()
+
+    async def __call__(self):
+        self.calls += 1
+        local = Local()
+        self.alive.add(local)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            if self.error is not None:
+                raise self.error
+
+
+class TestInterruptedAttempts:
+    """No reference cycles either where an attempt was cancelled."""
+
+    @pytest.mark.parametrize("attempts", [1, 2])
+    def test_by_its_timeout(self, async_way, no_collector, attempts):
+        """At the only attempt or at each of two."""
+        stuck = Stuck()
+
+        async def main():
+            for _ in range(CALLS):
+                with suppress(TimeoutError):
+                    await async_way.start(stuck, attempts, attempt_timeout=5, wait=0)
+            await asyncio.sleep(0)  # the event loop lets go of the last task
+            return len(stuck.alive), gc.collect()
+
+        alive, garbage = run_async(main())
+        assert stuck.calls == attempts * CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+    @pytest.mark.parametrize("error", [None, Lost], ids=["no error", "an error"])
+    def test_by_a_cancellation(self, async_way, no_collector, error):
+        """Whether or not clean-up puts an error in its place."""
+        stuck = Stuck(error)
+
+        async def cancelled():
+            task = asyncio.create_task(async_way.start(stuck, wait=0))
+            await asyncio.sleep(5)
+            task.cancel()
+            try:
+                await task
+            finally:
+                del task
+
+        async def main():
+            for _ in range(CALLS):
+                with suppress(asyncio.CancelledError, Lost):
+                    await cancelled()
+            await asyncio.sleep(0)  # the event loop lets go of the last task
+            return len(stuck.alive), gc.collect()
+
+        alive, garbage = run_async(main())
+        assert stuck.calls == CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 class TestBeforeTheWait:
     """A failed attempt's frames die before the wait, in every form."""
@@ -200,3 +291,70 @@ class TestTheCallersOwnErrors:
                 assert traceback.format_tb(handled.__traceback__) == before != []
 
         run_async(main())
+
+    def test_so_it_does_where_an_attempt_raises_it_again(self, way):
+        """The very error that the caller is handling."""
+        calls = []
+
+        def outer():
+            raise Lost("outer")
+
+        def risky():
+            calls.append(None)
+            if len(calls) < 3:
+                raise handled
+            return "value"
+
+        async def main():
+            value = way.start(risky, wait=0)
+            return await value if way.colour == "async" else value
+
+        try:
+            outer()
+        except Lost as error:
+            handled = error
+            before = traceback.format_tb(error.__traceback__)
+            assert run_async(main()) == "value"
+            assert traceback.format_tb(error.__traceback__)[-len(before) :] == before
+        assert len(calls) == 3
+
+
+class TestLongChains:
+    """Errors that each have the one before behind them are let go of once, not each time."""
+
+    def work(self, way, failures, chain):
+        """The calls of functions, Python's own included, that *failures* failures take."""
+        errors = []
+
+        def risky():
+            if len(errors) == failures:
+                return "value"
+            errors.append(Lost())
+            if chain == "__cause__" or len(errors) == 1:
+                raise errors[-1] from (errors[-2] if len(errors) > 1 else None)
+            try:
+                raise errors[-2]
+            except Lost:
+                raise errors[-1]  # noqa: B904 - a context is the point
+
+        calls = 0
+
+        def count(frame, event, argument):
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        previous = sys.getprofile()
+        sys.setprofile(count)
+        try:
+            assert way.run(risky, None, wait=0) == "value"
+        finally:
+            sys.setprofile(previous)
+        assert len(errors) == failures
+        return calls
+
+    @pytest.mark.parametrize("chain", ["__cause__", "__context__"])
+    def test_twice_the_failures_are_twice_the_work(self, way, caplog, chain):
+        """Not four times."""
+        caplog.set_level("CRITICAL", "retrying_elegant")
+        self.work(way, 1, chain)  # what is done once only
+        assert self.work(way, 400, chain) < 2.2 * self.work(way, 200, chain)

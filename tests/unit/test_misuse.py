@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import re
 import warnings
 
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
-from retrying_elegant import retry, retrying
+from retrying_elegant import backoff, retry, retrying, web
 
 DID_YOU_MEAN = re.compile("did you mean", re.IGNORECASE)
 
@@ -65,6 +67,94 @@ class TestTheOtherWord:
         with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
             word(OSError)
         assert "on=OSError" in str(caught.value)
+
+    @pytest.mark.parametrize("word", [retry, retrying])
+    def test_exception_classes_where_attempts_belongs(self, word):
+        """In a tuple, by position or by name."""
+        for use in (lambda errors: word(errors), lambda errors: word(attempts=errors)):
+            with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
+                use((OSError, ValueError))
+            assert "on=(OSError, ValueError)" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("value", "meant"),
+        [
+            (backoff.constant(1), "wait=constant"),
+            (backoff.exponential(), "wait=exponential"),
+            (backoff.decorrelated(), "wait=decorrelated"),
+            (web.transient, "on=Transient()"),
+            (web.Transient(statuses=[503]), "on=Transient(statuses=(503,))"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_a_setting_where_attempts_belongs(self, value, meant):
+        """It can be called, but is no function to retry."""
+        for use in (retry, retry(3)):
+            with pytest.raises(TypeError, match=DID_YOU_MEAN) as caught:
+                use(value)
+            assert f"did you mean {meant}" in str(caught.value)
+
+
+class TestCoroutinesOfPlainFunctions:
+    """A plain function that returns a coroutine: nothing of that would be retried."""
+
+    @staticmethod
+    def wrapped(fn):
+        @functools.wraps(fn)
+        def wrapper(*args, **kwargs):
+            return fn(*args, **kwargs)
+
+        return wrapper
+
+    shapes = pytest.mark.parametrize(
+        "shape",
+        [lambda fn: lambda: fn(), wrapped, lambda fn: functools.partial(lambda: fn())],
+        ids=["lambda", "wrapper", "partial"],
+    )
+
+    @pytest.fixture
+    def flaky(self):
+        return Flaky(["value"])
+
+    @pytest.fixture
+    def function(self, flaky):
+        """A coroutine function, all of whose coroutines must have been closed in the end."""
+        coroutines = []
+
+        def function():
+            coroutines.append(as_coroutine_function(flaky)())
+            return coroutines[-1]
+
+        yield function
+        assert len(coroutines) == 1
+        assert inspect.getcoroutinestate(coroutines[0]) == inspect.CORO_CLOSED
+
+    @shapes
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"until": bool}, {"on_success": print}, {"fallback": print}],
+        ids=["bare", "until", "on_success", "fallback"],
+    )
+    def test_of_a_decorated_function(self, flaky, function, shape, options):
+        """Refused when it is called, saying what to write; the coroutine is closed."""
+        decorated = retry(**options)(shape(function))
+        with pytest.raises(TypeError, match=r"returned a coroutine.*async def"):
+            decorated()
+        assert flaky.calls == 0
+
+    def test_of_a_decorated_function_that_failed_before(self, flaky, function):
+        """At a later attempt."""
+        script = Flaky([Lost, None])
+        with pytest.raises(TypeError, match="returned a coroutine"):
+            retry(lambda: script() or function())()
+        assert (script.calls, flaky.calls) == (2, 0)
+
+    @shapes
+    def test_of_a_call_in_a_block(self, flaky, function, shape):
+        """Likewise."""
+        with pytest.raises(TypeError, match="returned a coroutine"), retrying() as call:
+            call(shape(function))
+        assert flaky.calls == 0
 
 
 class TestTheWrongWith:

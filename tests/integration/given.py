@@ -1,0 +1,219 @@
+"""What the pages of the documentation are given: real parts that fail at first, by their names.
+
+A block below ``<!-- given: url -->`` runs with the ``url`` that ``GIVEN["url"]`` has made, which is
+a context manager.  ``Server`` plays the other side of all HTTP recipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import sys
+import tempfile
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from fault_server import reset_on_close
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from documents import Block
+
+TOKEN = "a fresh token"
+
+
+class Server(ThreadingHTTPServer):
+    """
+    An HTTP server on the loopback whose every path fails twice, and then is well.
+
+    The first request of a path is answered with 503 and ``Retry-After: 1``, the second is cut off
+    by a reset; what the following get, ``Handler`` says.
+
+    Attributes:
+        requests: How often each path was asked for.
+        keys: The Idempotency-Key of each request that had one.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests: Counter[str] = Counter()
+        self.keys: list[str] = []
+
+    @property
+    def url(self) -> str:
+        """The base URL, with a slash at its end."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close it, without the polite shutdown before, or there would be no reset."""
+        self.close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients of a faulty server leave at any time."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request of a ``Server``."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        target = urlsplit(self.path)
+        place = target.path.strip("/").partition("/")[0]
+        self.server.requests[target.path] += 1
+        if "Idempotency-Key" in self.headers:
+            self.server.keys.append(self.headers["Idempotency-Key"])
+        answers = {"session": self._session, "private": self._private, "missing": self._missing}
+        if place in answers:
+            return answers[place]()
+        match self.server.requests[target.path]:
+            case 1:
+                return self._answer({"error": "busy"}, 503, ("Retry-After", "1"))
+            case 2:
+                return self._reset()
+        if place == "jobs":
+            return self._job(target.path)
+        if place == "chat":
+            return self._stream("data: " + word for word in ("Once", "upon", "a", "time"))
+        if place == "events":
+            return self._events(int(parse_qs(target.query)["after"][0]))
+        return self._answer({"path": target.path, "body": body.decode()})
+
+    do_POST = do_GET  # noqa: N815 - the name that the base class calls
+
+    def _session(self) -> None:
+        """A token."""
+        self._answer({"token": TOKEN})
+
+    def _private(self) -> None:
+        """401 for all that have another token."""
+        allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        self._answer({"secret": 42} if allowed else {}, 200 if allowed else 401)
+
+    def _missing(self) -> None:
+        self._answer({}, 404)
+
+    def _job(self, path: str) -> None:
+        """A job that is done when it has been asked for five times."""
+        self._answer({"state": "running" if self.server.requests[path] < 5 else "done"})
+
+    def _events(self, after: int) -> None:
+        """Three numbered events, and then the connection breaks, in the middle of a chunk."""
+        self._stream(json.dumps({"number": after + n}) for n in (1, 2, 3))
+        self._reset()
+
+    def _reset(self) -> None:
+        reset_on_close(self.connection)
+        self.close_connection = True
+
+    def _stream(self, lines: Iterator[str]) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for line in lines:
+            self.wfile.write(b"%x\r\n%s\n\r\n" % (len(line) + 1, line.encode()))
+        if not self.path.startswith("/events"):
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _answer(self, content: object, status: int = 200, *headers: tuple[str, str]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        for name, value in (*fields, *headers):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@contextlib.contextmanager
+def server() -> Iterator[Server]:
+    """A ``Server`` that listens."""
+    with Server() as server:
+        # Asked often whether it is over: the default of half a second is felt in every test.
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def url() -> Iterator[str]:
+    """The base URL of a ``Server``."""
+    with server() as listening:
+        yield listening.url
+
+
+class Conflict(sqlite3.OperationalError):
+    """What a driver of PostgreSQL raises for a transaction that collided with another."""
+
+    sqlstate = "40001"
+
+
+@contextlib.contextmanager
+def engine(conflicts: int = 2) -> Iterator[Any]:
+    """SQLAlchemy's engine of an SQLite database with two accounts; UPDATE fails at first."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE account (id int PRIMARY KEY, balance int)")
+        connection.exec_driver_sql("INSERT INTO account VALUES (1, 100), (2, 0)")
+    to_come = [Conflict("could not serialize access")] * conflicts
+
+    # In place of the driver, so that SQLAlchemy takes the error for one of the driver's.
+    @sqlalchemy.event.listens_for(engine, "do_execute")
+    def collide(_cursor: Any, statement: str, *_: Any) -> None:
+        if to_come and statement.startswith("UPDATE"):
+            raise to_come.pop()
+
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def upload(status: int = 75) -> Iterator[list[str]]:
+    """A command that exits with *status* twice, and then prints ``sent``."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = (
+            "import pathlib, sys",
+            "calls = pathlib.Path(sys.argv[1], 'calls')",
+            "calls.write_text((calls.read_text() if calls.exists() else '') + 'x')",
+            "print('sent') if len(calls.read_text()) > 2 else sys.exit(int(sys.argv[2]))",
+        )
+        program = Path(folder, "upload.py")
+        program.write_text("\n".join(lines))
+        yield [sys.executable, str(program), folder, str(status)]
+
+
+GIVEN: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "url": url,
+    "engine": engine,
+    "upload": upload,
+}
+
+
+@contextlib.contextmanager
+def given(blocks: list[Block]) -> Iterator[dict[str, object]]:
+    """All that *blocks* ask for, by name."""
+    names = {name for block in blocks for name in block.given}
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(GIVEN[name]()) for name in sorted(names)}
