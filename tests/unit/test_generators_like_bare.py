@@ -10,7 +10,6 @@ import sys
 
 import pytest
 from generator_parts import (
-    ASYNC,
     SYNC,
     Lost,
     Wrong,
