@@ -69,6 +69,9 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self._skipping.skipped
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        await super().shutdown_default_executor()  # its threads take real time to end
+
 
 def run_async(main: Coroutine[Any, Any, Any]) -> Any:
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
