@@ -1,7 +1,9 @@
 """Section 10 of the contract: what holds for a RetryBudget under any history or interleaving."""
 
 import asyncio
+import sys
 import threading
+import time
 
 import pytest
 from hypothesis import strategies as st
@@ -199,3 +201,39 @@ class TestShared:
         assert {given_up(error).reason for error in run_async(main())} == {"budget"}
         assert sum(script.calls for script in scripts) == 50 + 10
         assert budget.tokens == 0
+
+    @pytest.mark.slow
+    def test_threads_for_two_seconds(self):
+        """As many switches between threads as can be had; the tokens are looked at all the while."""
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        budget = RetryBudget(5, 0.5)
+        until = time.perf_counter() + 2
+
+        def work():
+            retries = successes = 0
+            seen = set()
+            while time.perf_counter() < until:
+                script = Flaky([OSError, "value"])
+                try:
+                    retry(2, wait=0, budget=budget)(script)()
+                except OSError:
+                    pass
+                else:
+                    successes += 1
+                retries += script.calls - 1
+                retry(budget=budget)(Flaky(["value"]))()
+                successes += 1
+                seen.add(budget.tokens)
+            return retries, successes, seen
+
+        try:
+            results = in_threads(work)
+        finally:
+            sys.setswitchinterval(interval)
+        retries, successes = (sum(result[i] for result in results) for i in (0, 1))
+        seen = set().union(*(result[2] for result in results))
+        assert successes > 8
+        assert retries <= 5 + 0.5 * successes
+        assert min(seen) >= 0
+        assert max(seen) <= 5
