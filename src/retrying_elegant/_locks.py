@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def new_lock() -> LockType:
     """Give a lock for the whole process."""
     lock: Any = allocate_lock()
-    if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork either
+    if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows, which does not fork
         os.register_at_fork(after_in_child=lock._at_fork_reinit)
     made: LockType = lock
     return made

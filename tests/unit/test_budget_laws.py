@@ -204,7 +204,7 @@ class TestShared:
 
     @pytest.mark.slow
     def test_threads_for_two_seconds(self):
-        """As many switches between threads as can be had; the tokens are looked at all the while."""
+        """As many switches between threads as can be had, and the tokens looked at meanwhile."""
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
         budget = RetryBudget(5, 0.5)
