@@ -253,7 +253,7 @@ def passes(policy: Policy, raises: bool) -> Iterator[SyncAttempt]:
 class AsyncPasses:
     """Give the passes of an ``async for`` loop, and sleep between them."""
 
-    # Not an async generator: the event loop's bookkeeping for one costs thirty times as much.
+    # Not an async generator: the event loop keeps books on each of those, which costs far more.
     __slots__ = ("_attempt", "_call")
 
     def __init__(self, policy: Policy, raises: bool, frame: FrameType) -> None:
