@@ -7,9 +7,8 @@ decision to ``decision``, and to ``events`` who is told what.
 
 from __future__ import annotations
 
-from . import _aio, _checks, _clock, _events
-from ._attempt import NOTHING
-from ._decision import Call
+from . import _aio, _checks, _clock, _decision, _events
+from ._attempt import NOTHING, Attempt
 from ._errors import context_kept
 
 TYPE_CHECKING = False
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from ._attempt import Attempt
     from ._policy import Hook, Policy
 
     A = TypeVar("A", bound=Attempt)
@@ -37,18 +35,18 @@ def wrap(
         try:
             value = await (fn(*args, **kwargs) if kwargs else fn(*args))
         except Exception as error:
-            call = Call(policy, name, start, args, kwargs)
-            if not await _goes_on(call, error):
+            failed: list[Attempt] = []
+            if not await _goes_on(failed, Attempt(policy, name, start, args, kwargs), error):
                 raise
         else:
             if budget is not None:
                 budget.earn()
             return value
-        return await run(await pause(call.take_failed()), fn)
+        return await run(await pause(failed.pop()), fn)
 
     async def watched(*args: Any, **kwargs: Any) -> Any:
-        call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
-        return await run(call.first(), fn, fallback)
+        start = _clock.time.monotonic()
+        return await run(Attempt(policy, name, start, args, kwargs), fn, fallback)
 
     # Where nobody looks at a first success, a call has no state until its first failure.
     looks = policy.until is not None or fallback is not None or policy.attempt_timeout is not None
@@ -59,28 +57,28 @@ async def run(
     attempt: Attempt, fn: Callable[..., Any], fallback: Callable[[Attempt], Any] | None = None
 ) -> Any:
     """Make *attempt* and what must follow it; give the result, or raise the final error."""
-    call = attempt._call
+    policy, args, kwargs = attempt._policy, attempt._args, attempt._kwargs
     try:
-        if call.reason is not None:  # in a block whose time was over before the call began
+        if attempt._reason is not None:  # in a block whose time was over before the call began
             await give_up(attempt)
-        while call.reason is None:
-            if call.policy.before_attempt:
-                await fire(call.policy.before_attempt, attempt)
+        while attempt._reason is None:
+            if policy.before_attempt:
+                await fire(policy.before_attempt, attempt)
             scope = None
             try:
-                if call.policy.attempt_timeout is None:
-                    value = fn(*call.args, **call.kwargs)
+                if policy.attempt_timeout is None:
+                    value = fn(*args, **kwargs) if kwargs else fn(*args)
                     if _checks.is_awaitable(value):
                         value = await value
                 else:
                     async with _aio.timeout(attempt.timeout) as scope:
-                        value = fn(*call.args, **call.kwargs)
+                        value = fn(*args, **kwargs) if kwargs else fn(*args)
                         # 3.11 traces no way out of an `async with` but through its last line.
                         if _checks.is_awaitable(value):  # pragma: no branch
                             value = await value
             except Exception as error:
                 if await gives_up(attempt, error, timed_out=_aio.expired(scope, error)):
-                    if fallback is None or call.reason == "not retryable":
+                    if fallback is None or attempt._reason == "not retryable":
                         raise
                     return await finished(fallback(attempt))
             else:
@@ -96,14 +94,14 @@ async def run(
             raise attempt._error
     finally:
         # The error's traceback holds this frame: a way from here to the error would be a cycle.
-        del attempt, call
+        del attempt
 
 
 async def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
     """Tell whether *value* ends the call with success; if it does, tell whom it concerns."""
-    policy = attempt._call.policy
+    policy = attempt._policy
     try:
-        if not attempt._call.accepts(attempt, value):
+        if not _decision.accepts(attempt, value):
             return False
     except Exception:
         await fire(policy.on_give_up, attempt)  # a broken predicate ends the call too
@@ -116,12 +114,12 @@ async def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
 
 async def gives_up(attempt: Attempt, error: Exception | None, *, timed_out: bool = False) -> bool:
     """Tell whether *error*, or a refused result, ends the call; if so, tell whom it concerns."""
-    call = attempt._call
     try:
-        if call.after_failure(attempt, error, _clock.time.monotonic(), timed_out=timed_out):
+        if _decision.after_failure(attempt, error, _clock.time.monotonic(), timed_out):
             return False
     except Exception:
-        await fire(call.policy.on_give_up, attempt)  # a broken predicate or wait ends the call too
+        # A broken predicate or wait ends the call too.
+        await fire(attempt._policy.on_give_up, attempt)
         raise
     await give_up(attempt)
     return True
@@ -134,29 +132,30 @@ async def pause(attempt: A) -> A:
     Where there is no time left for it after all, the call has given up and *attempt*
     itself comes back.
     """
-    call, error = attempt._call, attempt._error
+    error = attempt._error
     if _aio.was_cancelled(error):
-        call.wait_interrupted()
+        _decision.wait_interrupted(attempt)
         try:
             with context_kept(error):
                 raise error
         finally:
             # The error's traceback holds this frame.
             error = attempt = None  # type: ignore[assignment]  # they are not used any more
+    policy, wait = attempt._policy, attempt._next_wait
     try:
         _events.retrying(attempt)
-        if call.policy.on_retry:
-            await fire(call.policy.on_retry, attempt)
-        if call.is_too_late(attempt, _clock.time.monotonic()):
+        if policy.on_retry:
+            await fire(policy.on_retry, attempt)
+        if policy.timeout is not None and _decision.is_late(attempt, _clock.time.monotonic(), wait):
             await give_up(attempt)
             return attempt
         _events.let_go(error)
-        await _aio.sleep(attempt._next_wait)
+        await _aio.sleep(wait)
     except BaseException:
-        call.wait_interrupted()
+        _decision.wait_interrupted(attempt)
         raise
-    following = call.after_wait(attempt, _clock.time.monotonic())
-    if following is None:
+    following = attempt._following(wait)
+    if policy.timeout is not None and _decision.is_late(attempt, _clock.time.monotonic()):
         await give_up(attempt)
         return attempt
     return following
@@ -179,13 +178,12 @@ async def finished(answer: Any) -> Any:
 async def give_up(attempt: Attempt) -> None:
     """Tell that the call has ended without success."""
     _events.gave_up(attempt)
-    await fire(attempt._call.policy.on_give_up, attempt)
+    await fire(attempt._policy.on_give_up, attempt)
 
 
-async def _goes_on(call: Call, error: Exception) -> bool:
-    """Tell whether *call* goes on after the *error* of its first attempt, which it then keeps."""
-    attempt = call.first()
+async def _goes_on(failed: list[Attempt], attempt: Attempt, error: Exception) -> bool:
+    """Tell whether the call goes on after *attempt*, its first, which is then put into *failed*."""
     if await gives_up(attempt, error):
         return False
-    call.failed = attempt
+    failed.append(attempt)
     return True

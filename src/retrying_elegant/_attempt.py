@@ -1,8 +1,10 @@
-"""Attempt: what users see of one attempt.
+"""Attempt: what users see of one attempt, and the books of its call.
 
 Owns the object that loops yield and that hooks, wait callables and fallbacks
-receive.  Leaves filling it in to ``decision``, which owns its underscored
-slots, and the loop's ``with`` to ``loop``.  Durations are float seconds.
+receive.  Each attempt takes over the books of the one before it: when the call
+began, what has been slept, what has failed.  Leaves what follows from an attempt
+to ``decision``, and the loop's ``with`` to ``loop``; they and the drivers write
+its underscored slots.  Durations are float seconds.
 """
 
 from __future__ import annotations
@@ -15,15 +17,24 @@ from ._errors import brief
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from types import CodeType
+    from typing import Any, Self
 
-    from ._decision import Call
+    from ._errors import Reason
+    from ._policy import Policy
+
+    # Where a loop stands: its code and the offset of the instruction that started it.
+    Place = tuple[CodeType, int]
+    # Number, seconds since the start, and raw text of the error; None: a result was refused.
+    Failure = tuple[int, float, tuple[str, str] | None]
 
 # A result may be None, so that "no result" needs a value of its own.
 NOTHING: Any = object()
 
 # How far an attempt has got; only the `with` of a loop's attempt makes all of these steps.
 NEW, ENTERED, LEFT, SUCCEEDED = range(4)
+
+HISTORY = 10  # failed attempts that a record describes
 
 
 class Attempt:
@@ -43,25 +54,60 @@ class Attempt:
     """
 
     __slots__ = (
-        "_call",
+        "_args",
         "_error",
         "_hint",
+        "_history",
+        "_kwargs",
+        "_label",
         "_next_wait",
         "_number",
+        "_policy",
+        "_reason",
         "_result",
+        "_slept",
         "_stage",
+        "_start",
         "_waited",
     )
 
-    def __init__(self, call: Call, number: int, waited: float) -> None:
-        self._call = call
-        self._number = number
-        self._waited = waited
-        self._error: Any = None  # Exception | None, likewise
+    def __init__(
+        self,
+        policy: Policy,
+        label: str | Place,
+        start: float,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] = {},  # noqa: B006 - never written to
+    ) -> None:
+        self._policy = policy
+        self._label = label  # of a loop, its place: in words only when somebody asks
+        self._start = start  # when the time of the policy's timeout began
+        self._args = args
+        self._kwargs = kwargs
+        self._number = 1
+        self._waited = self._slept = 0.0
+        # The texts of the errors, not the errors: they may hold sockets and bodies.
+        self._history: tuple[Failure, ...] = ()
         self._hint: float | None = None
-        self._next_wait: Any = None  # float | None; Any here, for drivers know when it is set
+        self._reason: Reason | None = None  # why the call gave up, if it did
+        self._error: Any = None  # Exception | None; Any here, for drivers know when it is set
+        self._next_wait: Any = None  # float | None, likewise
         self._result = NOTHING
         self._stage = NEW
+
+    def _following(self, wait: float) -> Self:
+        """Give the attempt that follows this one after *wait* seconds."""
+        following = type(self)(self._policy, self._label, self._start, self._args, self._kwargs)
+        following._number = self._number + 1
+        following._waited = wait
+        following._slept = self._slept + wait
+        following._history = self._history[-HISTORY:]
+        return following
+
+    def _elapsed(self, now: float) -> float:
+        """Seconds since the start; a clock that stands still cannot hide the waits."""
+        clocked = now - self._start
+        return clocked if clocked > self._slept else self._slept
 
     @property
     def number(self) -> int:
@@ -71,17 +117,19 @@ class Attempt:
     @property
     def name(self) -> str:
         """What is called, as logs and notes name it."""
-        return self._call.name
+        if not isinstance(self._label, str):
+            self._label = _place_name(*self._label)
+        return self._label
 
     @property
     def args(self) -> tuple[Any, ...]:
         """The positional arguments of the call; empty in a loop. Never logged."""
-        return self._call.args
+        return self._args
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
         """The keyword arguments of the call; empty in a loop. Never logged."""
-        return MappingProxyType(self._call.kwargs)
+        return MappingProxyType(self._kwargs)
 
     @property
     def error(self) -> Exception | None:
@@ -129,12 +177,12 @@ class Attempt:
         The larger of what the monotonic clock says and of the sum of the waits, so
         that a frozen clock cannot hide the time that a call has taken.
         """
-        return self._call.elapsed(_clock.time.monotonic())
+        return self._elapsed(_clock.time.monotonic())
 
     @property
     def remaining(self) -> float | None:
         """Seconds until the policy's ``timeout``, as of now, at least 0; None without one."""
-        timeout = self._call.policy.timeout
+        timeout = self._policy.timeout
         return None if timeout is None else max(timeout - self.elapsed, 0.0)
 
     @property
@@ -145,7 +193,7 @@ class Attempt:
         The smaller of the policy's ``attempt_timeout`` and of what is left of its
         ``timeout``; None if neither is set.
         """
-        limit, remaining = self._call.policy.attempt_timeout, self.remaining
+        limit, remaining = self._policy.attempt_timeout, self.remaining
         if limit is None or remaining is None:
             return remaining if limit is None else limit
         return min(limit, remaining)
@@ -157,10 +205,17 @@ class Attempt:
             state = brief(self._error)
         elif self._next_wait is not None:
             state = "result not accepted"
-        elif self._call.reason is not None:
+        elif self._reason is not None:
             state = "gave up"
         else:
             state = "not ended"
         if self._next_wait is not None:
             state += f", next in {self._next_wait:.2f} s"
         return f"<attempt {self._number} of {self.name}: {state}>"
+
+
+def _place_name(code: CodeType, offset: int) -> str:
+    """The place of a loop as ``file.py:line``."""
+    file = code.co_filename.replace("\\", "/").rpartition("/")[2]
+    lines = (line for start, end, line in code.co_lines() if start <= offset < end)
+    return f"{file}:{next(lines, code.co_firstlineno)}"

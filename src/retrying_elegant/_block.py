@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import warnings
 
-from . import _async_driver, _checks, _clock, _sync_driver
-from ._decision import Call
+from . import _async_driver, _checks, _clock, _decision, _sync_driver
+from ._attempt import Attempt
 from ._errors import add_note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Any, ParamSpec, TypeVar
+    from typing import Any, NoReturn, ParamSpec, TypeVar
 
     from ._policy import Policy
 
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 _ASYNC_FORM = "write `async with retrying(...) as call` and `await call(...)`"
+
+
+class BlockAttempt(Attempt):
+    """An attempt of a call in a block, which it tells how long it has waited."""
+
+    __slots__ = ("_block",)
+
+    _block: AnyBlock
+
+    def _following(self, wait: float) -> BlockAttempt:
+        following = super()._following(wait)
+        block = following._block = self._block
+        # Calls that run side by side wait side by side: the longest counts, not the sum.
+        block._slept = max(block._slept, following._slept)
+        return following
 
 
 class EndOfBlock(BaseException):
@@ -78,7 +93,8 @@ class AnyBlock:
                 add_note(error, missed)
         return False
 
-    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Call:
+    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> BlockAttempt:
+        """Give the first attempt of a call; where it is too late for that, it has given up."""
         self._used = True
         if not self._open:
             raise RuntimeError("this block has ended: `call` works inside its `with` only")
@@ -88,22 +104,23 @@ class AnyBlock:
             rule = "a function whose result comes at once, not a generator function"
             _checks.refuse(TypeError, "fn", fn, rule)
         name = self._policy.name or _checks.name_of(fn)
-        return Call(self._policy, name, self._start, args, kwargs, self._slept)
+        attempt = BlockAttempt(self._policy, name, self._start, args, kwargs)
+        attempt._block = self
+        attempt._slept = self._slept
+        _decision.begins_late(attempt, _clock.time.monotonic())
+        return attempt
 
-    def _ends_at(self, error: Exception, call: Call) -> bool:
-        """Take note of how *call* failed; True: the block ends here without its error."""
-        self._succeeded = False
-        if self._raises or call.reason is None or call.reason == "not retryable":
-            return False
-        if not self._open:  # a task that outlived the block: there is nothing to end any more
-            return False
-        if self._error is None:
-            self._error = error
-        return True
-
-    def _add_time(self, call: Call) -> None:
-        # Calls that run side by side wait side by side: the longest counts, not the sum.
-        self._slept = max(self._slept, call.slept)
+    def _end_at(self, attempt: Attempt) -> NoReturn:
+        """End the block without the error of the call that gave up with *attempt*."""
+        error = attempt._error
+        try:
+            if not self._open:  # a task that outlived the block: there is nothing to end any more
+                raise error
+            if self._error is None:
+                self._error = error
+            raise EndOfBlock(self)
+        finally:
+            del error, attempt  # the error's traceback holds this frame
 
     def _without_end(self, error: BaseException) -> BaseException | None:
         """Give *error* without what only ends this block, alone or in a task group's group."""
@@ -131,19 +148,14 @@ class Block(AnyBlock):
         """
         if _checks.is_coroutine_function(fn):
             raise TypeError(f"{_checks.name_of(fn)} is a coroutine function: {_ASYNC_FORM}")
-        call = self._begin(fn, args, kwargs)
+        fallback = None if self._raises else self._end_at
         try:
             # No name for the attempt: this frame would hold it, and its error, to the end.
-            now = _clock.time.monotonic()
-            value: R = _sync_driver.run(call.first_in_time(now), fn)
-        except Exception as error:
-            if not self._ends_at(error, call):
-                raise
-        else:
-            return value
-        finally:
-            self._add_time(call)
-        raise EndOfBlock(self)
+            value: R = _sync_driver.run(self._begin(fn, args, kwargs), fn, fallback)
+        except (Exception, EndOfBlock):
+            self._succeeded = False
+            raise
+        return value
 
 
 class AsyncBlock(AnyBlock):
@@ -159,15 +171,11 @@ class AsyncBlock(AnyBlock):
             The error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
         """
-        call = self._begin(fn, args, kwargs)
+        fallback = None if self._raises else self._end_at
         try:
-            now = _clock.time.monotonic()
-            value: R = await _async_driver.run(call.first_in_time(now), fn)
-        except Exception as error:
-            if not self._ends_at(error, call):
-                raise
-        else:
-            return value
-        finally:
-            self._add_time(call)
-        raise EndOfBlock(self)
+            # No name for the attempt: this frame would hold it, and its error, to the end.
+            value: R = await _async_driver.run(self._begin(fn, args, kwargs), fn, fallback)
+        except (Exception, EndOfBlock):
+            self._succeeded = False
+            raise
+        return value

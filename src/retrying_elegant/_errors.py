@@ -181,7 +181,8 @@ class context_kept:  # noqa: N801 - read as a word of the `with` it stands in
 def raw(error: BaseException) -> tuple[str, str]:
     """The name of the type of *error* and the beginning of its text, which may be megabytes."""
     try:
-        return type(error).__name__, str(error).lstrip()[:400]
+        text = str(error)
+        return type(error).__name__, text if len(text) <= 400 else text.lstrip()[:400]
     except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
         # Asked of `type`, which no metaclass can break.
         names = [type.__dict__["__name__"].__get__(type(e)) for e in (error, trouble)]
@@ -192,6 +193,11 @@ def words(name: str, text: str) -> str:
     """What ``raw`` gave on one line, the text cut at 200 characters."""
     text = " ".join(text.split())[:200]
     return f"{name}: {text}" if text else name
+
+
+def in_words(number: int, elapsed: float, text: tuple[str, str] | None) -> str:
+    """Put a failed attempt of the history into a line; *text* is what ``raw`` gave."""
+    return f"attempt {number} at {elapsed:.2f} s: {words(*text) if text else NOT_ACCEPTED}"
 
 
 def describe(error: BaseException | None) -> str:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import sys
 from _thread import _local
 
+from ._attempt import HISTORY
 from ._checks import name_of
-from ._errors import GiveUp, describe, headline, sign
+from ._errors import GiveUp, describe, headline, in_words, sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def retrying(attempt: Attempt) -> None:
 
 def succeeded(attempt: Attempt) -> None:
     """Tell that the call has ended well."""
-    budget = attempt._call.policy.budget
+    budget = attempt._policy.budget
     if budget is not None:
         budget.earn()
     if recovery_observers and attempt._number > 1:
@@ -63,19 +64,18 @@ def succeeded(attempt: Attempt) -> None:
 
 def gave_up(attempt: Attempt) -> None:
     """Tell that the call has ended without success, its final error first of all."""
-    call, number, elapsed = attempt._call, attempt.number, attempt.elapsed
-    reason: Any = call.reason  # not None: the call has ended
+    name, number, elapsed = attempt.name, attempt._number, attempt.elapsed
+    reason: Any = attempt._reason  # not None: the call has ended
     # An error that nobody wanted retried, and that was not, leaves as it came.
     if number > 1 or reason != "not retryable":
-        record = GiveUp(call.name, number, elapsed, reason, call.history_lines())
-        sign(attempt._error, record)
-    call.history.clear()
+        history = tuple(in_words(*failure) for failure in attempt._history[-HISTORY:])
+        sign(attempt._error, GiveUp(name, number, elapsed, reason, history))
     logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
         _say(
             _WARNING,
             "%s: %s",
-            headline(call.name, number, elapsed, reason),
+            headline(name, number, elapsed, reason),
             describe(attempt._error),
         )
     if give_up_observers:
@@ -120,9 +120,10 @@ def let_go(error: BaseException | None) -> None:
     if error is None:
         return
     handled = sys.exception()
-    is_group = isinstance(error, BaseExceptionGroup)
-    if handled is error.__context__ is error.__cause__ is None and not is_group:
-        _drop_traceback(error)  # an error alone, as nearly all are
+    if handled is error.__context__ is error.__cause__ is None and not isinstance(
+        error, BaseExceptionGroup
+    ):  # alone, as nearly all are
+        _drop_traceback(error, None)
         return
     kept: set[int] = set()
     while handled is not None and id(handled) not in kept:
@@ -134,14 +135,13 @@ def let_go(error: BaseException | None) -> None:
         # Where the traceback is gone already, this has been done after an earlier attempt.
         if this is None or this.__traceback__ is None or id(this) in kept:
             continue
-        _drop_traceback(this)
+        _drop_traceback(this, None)
         rest += (this.__context__, this.__cause__)
         if isinstance(this, BaseExceptionGroup):
             rest += this.exceptions
 
 
-def _drop_traceback(error: BaseException) -> None:
-    BaseException.with_traceback(error, None)  # which no class of the user's can override
+_drop_traceback = BaseException.with_traceback  # which no class of the user's can override
 
 
 def _log() -> Logger:

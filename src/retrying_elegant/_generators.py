@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 from . import _aio, _async_driver, _clock, _sync_driver
-from ._decision import Call
+from ._attempt import Attempt
 from ._errors import context_kept
 
 TYPE_CHECKING = False
@@ -26,8 +26,7 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
     """Give a generator function that starts *fn* under *policy*."""
 
     def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
-        attempt = call.first()
+        attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)
         try:
             while True:
                 _sync_driver.fire(policy.before_attempt, attempt)
@@ -44,11 +43,11 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                     _sync_driver.accepted(attempt, items[0])
                     break
                 attempt = _sync_driver.pause(attempt)
-                if call.reason is not None:
+                if attempt._reason is not None:
                     with context_kept(attempt._error):
                         raise attempt._error
         finally:
-            del attempt, call  # the error's traceback holds this frame
+            del attempt  # the error's traceback holds this frame
 
         # Not `yield from`: that would ask the source for its first item once more, and close
         # it where a GeneratorExit is only thrown in.
@@ -73,8 +72,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
     """Give an async generator function that starts *fn* under *policy*."""
 
     async def generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
-        attempt = call.first()
+        attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)
         try:
             while True:
                 await _async_driver.fire(policy.before_attempt, attempt)
@@ -101,11 +99,11 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                         raise
                     break
                 attempt = await _async_driver.pause(attempt)
-                if call.reason is not None:
+                if attempt._reason is not None:
                     with context_kept(attempt._error):
                         raise attempt._error
         finally:
-            del attempt, call  # the error's traceback holds this frame
+            del attempt  # the error's traceback holds this frame
 
         # As above.
         while True:

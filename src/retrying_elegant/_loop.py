@@ -12,7 +12,6 @@ import warnings
 
 from . import _aio, _async_driver, _checks, _clock, _sync_driver
 from ._attempt import ENTERED, LEFT, NEW, SUCCEEDED, Attempt
-from ._decision import Call
 from ._errors import context_kept
 
 TYPE_CHECKING = False
@@ -30,6 +29,7 @@ class LoopAttempt(Attempt):
     __slots__ = ()
 
     _written = "with attempt:"
+    _raises = True
 
     @property
     def result(self) -> Any:
@@ -39,19 +39,6 @@ class LoopAttempt(Attempt):
     @result.setter
     def result(self, value: Any) -> None:
         self._result = value
-
-    def _is_plain_success(self) -> bool:
-        """Take a first success that nobody looks at as one, as cheaply as a bare wrapper does."""
-        policy = self._call.policy
-        if (
-            self._number > 1
-            or policy.until is not None
-            or policy.on_success
-            or policy.budget is not None
-        ):
-            return False
-        self._stage = SUCCEEDED
-        return True
 
     def _entered_before(self) -> RuntimeError:
         return RuntimeError(
@@ -71,7 +58,7 @@ class LoopAttempt(Attempt):
 
     def _final(self) -> Exception | None:
         """Give the error that leaves the loop, let go of; None: it stays in."""
-        if not self._call.raises and self._call.reason != "not retryable":
+        if not self._raises and self._reason != "not retryable":
             return None
         final: Exception = self._error
         self._let_go()
@@ -80,7 +67,6 @@ class LoopAttempt(Attempt):
     def _let_go(self) -> None:
         # The error's traceback holds the frame of the loop, and that the loop variable.
         self._error = None
-        self._call.history.clear()
 
     def _no_end(self, error: Exception) -> RuntimeError:
         # Raised from the iterator of a loop, *error* would end it as if all were well.
@@ -109,9 +95,8 @@ class SyncAttempt(LoopAttempt):
         if self._stage != NEW:
             raise self._entered_before()
         self._stage = ENTERED
-        hooks = self._call.policy.before_attempt
-        if hooks:
-            _sync_driver.fire(hooks, self)
+        if self._policy.before_attempt:
+            _sync_driver.fire(self._policy.before_attempt, self)
         return self
 
     def __exit__(
@@ -120,11 +105,14 @@ class SyncAttempt(LoopAttempt):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
+        if error is None and self._number == 1 and self._policy._is_plain:
+            self._stage = SUCCEEDED
+            if self._policy.budget is not None:
+                self._policy.budget.earn()
+            return True
         self._stage = LEFT
         if error is not None and not isinstance(error, Exception):
             return False
-        if error is None and self._is_plain_success():
-            return True
         final = self._ended(error)
         if final is None:
             return True
@@ -168,7 +156,7 @@ class AsyncAttempt(LoopAttempt):
             raise self._entered_before()
         self._stage = ENTERED
         self._scope: Any = None
-        policy = self._call.policy
+        policy = self._policy
         if policy.before_attempt:
             await _async_driver.fire(policy.before_attempt, self)
         if policy.attempt_timeout is not None:
@@ -182,6 +170,11 @@ class AsyncAttempt(LoopAttempt):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
+        if error is None and self._number == 1 and self._policy._is_plain:
+            self._stage = SUCCEEDED
+            if self._policy.budget is not None:
+                self._policy.budget.earn()
+            return True
         self._stage = LEFT
         scope = self._scope
         if scope is not None:
@@ -196,8 +189,6 @@ class AsyncAttempt(LoopAttempt):
                 del trace  # of the error, which holds this frame
         if error is not None and not isinstance(error, Exception):
             return False
-        if error is None and self._is_plain_success():
-            return True
         final = await self._ended(error)
         if final is None:
             return True
@@ -227,61 +218,90 @@ class AsyncAttempt(LoopAttempt):
             raise
 
 
-def passes(policy: Policy, raises: bool) -> Iterator[SyncAttempt]:
-    """Give the passes of a ``for`` loop, and sleep between them."""
-    # Runs when the loop asks for its first pass, and then in the frame that the loop stands in.
-    if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
-        policy.refuse_async(form="a sync loop", attempt_timeout=False)
-    frame = sys._getframe(1)
-    label = policy.name or (frame.f_code, frame.f_lasti)
-    del frame
-    call = Call(policy, label, _clock.time.monotonic())
-    call.raises = raises
-    attempt = SyncAttempt(call, 1, 0.0)
-    while True:
+class QuietSyncAttempt(SyncAttempt):
+    """One of a loop in which the final error stays: ``raises=False``."""
+
+    __slots__ = ()
+
+    _raises = False
+
+
+class QuietAsyncAttempt(AsyncAttempt):
+    """Its twin."""
+
+    __slots__ = ()
+
+    _raises = False
+
+
+class Loop:
+    """What is looped over: each iteration starts afresh."""
+
+    __slots__ = ("_policy", "_raises")
+
+    _policy: Policy
+    _raises: bool
+
+    def __iter__(self) -> Iterator[SyncAttempt]:
+        """Give the passes of a ``for`` loop, and sleep between them."""
+        # Runs when the loop asks for its first pass, and then in the frame the loop stands in.
+        policy = self._policy
+        if policy._has_hooks:
+            policy.refuse_async(form="a sync loop", attempt_timeout=False)
+        frame = sys._getframe(1)
+        label = policy.name or (frame.f_code, frame.f_lasti)
+        del frame
+        kind = SyncAttempt if self._raises else QuietSyncAttempt
+        attempt = kind(policy, label, _clock.time.monotonic())
         yield attempt
-        if not attempt._goes_on():
+        if attempt._stage == SUCCEEDED:
             return
-        if attempt._number == 1:
+        if attempt._goes_on():
             _warn_in_async_code(sys._getframe(1))
-        attempt = _sync_driver.pause(attempt)
-        if call.reason is not None:
-            attempt._raise_late()
-            return
+        while attempt._goes_on():
+            attempt = _sync_driver.pause(attempt)
+            if attempt._reason is not None:
+                attempt._raise_late()
+                return
+            yield attempt
+
+    def __aiter__(self) -> AsyncPasses:
+        policy, frame = self._policy, sys._getframe(1)
+        label = policy.name or (frame.f_code, frame.f_lasti)
+        kind = AsyncAttempt if self._raises else QuietAsyncAttempt
+        return AsyncPasses(kind(policy, label, _clock.time.monotonic()))
 
 
 class AsyncPasses:
     """Give the passes of an ``async for`` loop, and sleep between them."""
 
     # Not an async generator: the event loop keeps books on each of those, which costs far more.
-    __slots__ = ("_attempt", "_call")
+    __slots__ = ("_attempt", "_has_begun")
 
-    def __init__(self, policy: Policy, raises: bool, frame: FrameType) -> None:
-        label = policy.name or (frame.f_code, frame.f_lasti)
-        self._call = Call(policy, label, _clock.time.monotonic())
-        self._call.raises = raises
-        self._attempt: AsyncAttempt | None = None
+    def __init__(self, first: AsyncAttempt) -> None:
+        self._attempt = first
+        self._has_begun = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> AsyncAttempt:
         attempt = self._attempt
-        if attempt is None:
-            attempt = AsyncAttempt(self._call, 1, 0.0)
-        elif attempt._goes_on():
-            try:
-                attempt = await _async_driver.pause(attempt)
-            except StopAsyncIteration as error:  # the attempt's own, which would end the loop
-                attempt._let_go()
-                raise attempt._no_end(error) from error
-            except BaseException:
-                attempt._let_go()  # it may be the attempt's own error, too
-                raise
-            if self._call.reason is not None:
-                attempt._raise_late()
-                raise StopAsyncIteration
-        else:
+        if not self._has_begun:
+            self._has_begun = True
+            return attempt
+        if not attempt._goes_on():
+            raise StopAsyncIteration
+        try:
+            attempt = await _async_driver.pause(attempt)
+        except StopAsyncIteration as error:  # the attempt's own, which would end the loop
+            attempt._let_go()
+            raise attempt._no_end(error) from error
+        except BaseException:
+            attempt._let_go()  # it may be the attempt's own error, too
+            raise
+        if attempt._reason is not None:
+            attempt._raise_late()
             raise StopAsyncIteration
         self._attempt = attempt
         return attempt

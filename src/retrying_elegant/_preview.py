@@ -11,15 +11,14 @@ from __future__ import annotations
 from math import fsum, inf, nan
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import _checks, _clock, backoff
-from ._decision import Call
+from . import _checks, _clock, _decision, backoff
+from ._attempt import Attempt
 from ._errors import brief
 from ._value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ._attempt import Attempt
     from ._policy import Policy, Seconds
 
     # The least, the average and the greatest wait before one retry.
@@ -208,13 +207,11 @@ def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) ->
     """Play calls in which no time passes but the waits, and sum up what *rule* answered."""
     answers: list[list[float]] = [[] for _ in range(retries)]
     for _ in range(_RUNS):
-        now = _clock.time.monotonic()
-        call = Call(policy, policy.name or "preview", now)
-        attempt: Attempt | None = call.first()
+        attempt = Attempt(policy, policy.name or "preview", _clock.time.monotonic())
         for seen in answers:
-            if attempt is None:  # the timeout has passed
-                break
             attempt._next_wait = _checks.seconds("wait(...)", rule(attempt))
             seen.append(attempt._next_wait)
-            attempt = call.after_wait(attempt, now)
+            attempt = attempt._following(attempt._next_wait)
+            if _decision.is_late(attempt, attempt._start):
+                break
     return [(min(seen), fsum(seen) / len(seen), max(seen)) for seen in answers if seen]

@@ -6,21 +6,18 @@ Leaves the passes to ``loop`` and the calls to ``block``.
 
 from __future__ import annotations
 
-import sys
-
 from ._block import AsyncBlock, Block
 from ._locks import new_lock
-from ._loop import AsyncPasses, passes
+from ._loop import Loop
 from ._policy import UNSET, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Literal, NoReturn, Self, Unpack, overload
 
     from ._block import AnyBlock
-    from ._loop import AsyncAttempt, SyncAttempt
     from ._policy import AllFields, Policy
 
 
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 _opening = new_lock()
 
 
-class retrying:  # noqa: N801 - it is read as a word of the statement it stands in
+class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it stands in
     """
     Retry a block of code in place, or several calls under one deadline.
 
@@ -70,10 +67,8 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
     (False, 3, NameError("name 'risky' is not defined"))
     """
 
-    __slots__ = ("_block", "_policy", "_raises")
+    __slots__ = ("_block",)
 
-    _policy: Policy
-    _raises: bool
     _block: AnyBlock | None
 
     if TYPE_CHECKING:  # mypy asks __new__ only where it sees no __init__
@@ -120,12 +115,6 @@ class retrying:  # noqa: N801 - it is read as a word of the statement it stands 
     def policy(self) -> Policy:
         """The policy that each iteration and each block follows."""
         return self._policy
-
-    def __iter__(self) -> Iterator[SyncAttempt]:
-        return passes(self._policy, self._raises)
-
-    def __aiter__(self) -> AsyncIterator[AsyncAttempt]:
-        return AsyncPasses(self._policy, self._raises, sys._getframe(1))
 
     def __enter__(self) -> Block:
         self._policy.refuse_async(form="a sync block")

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from types import CoroutineType
 
-from . import _clock, _events
-from ._attempt import NOTHING
-from ._decision import Call
+from . import _clock, _decision, _events
+from ._attempt import NOTHING, Attempt
 from ._errors import context_kept
 
 TYPE_CHECKING = False
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn, TypeVar
 
-    from ._attempt import Attempt
     from ._policy import Hook, Policy
 
     A = TypeVar("A", bound=Attempt)
@@ -40,8 +38,8 @@ def wrap(
         try:
             value = fn(*args, **kwargs) if kwargs else fn(*args)
         except Exception as error:
-            call = Call(policy, name, start, args, kwargs)
-            if not _goes_on(call, error):
+            failed: list[Attempt] = []
+            if not _goes_on(failed, Attempt(policy, name, start, args, kwargs), error):
                 raise
         else:
             if type(value) is CoroutineType:
@@ -49,11 +47,11 @@ def wrap(
             if budget is not None:
                 budget.earn()
             return value
-        return run(pause(call.take_failed()), fn)
+        return run(pause(failed.pop()), fn)
 
     def watched(*args: Any, **kwargs: Any) -> Any:
-        call = Call(policy, name, _clock.time.monotonic(), args, kwargs)
-        return run(call.first(), fn, fallback)
+        start = _clock.time.monotonic()
+        return run(Attempt(policy, name, start, args, kwargs), fn, fallback)
 
     # Where nobody looks at a first success, a call has no state until its first failure.
     looks = policy.until is not None or fallback is not None
@@ -64,23 +62,23 @@ def run(
     attempt: Attempt, fn: Callable[..., Any], fallback: Callable[[Attempt], Any] | None = None
 ) -> Any:
     """Make *attempt* and what must follow it; give the result, or raise the final error."""
-    call = attempt._call
+    policy, args, kwargs = attempt._policy, attempt._args, attempt._kwargs
     try:
-        if call.reason is not None:  # in a block whose time was over before the call began
+        if attempt._reason is not None:  # in a block whose time was over before the call began
             give_up(attempt)
-        while call.reason is None:
-            if call.policy.before_attempt:
-                fire(call.policy.before_attempt, attempt)
+        while attempt._reason is None:
+            if policy.before_attempt:
+                fire(policy.before_attempt, attempt)
             try:
-                value = fn(*call.args, **call.kwargs)
+                value = fn(*args, **kwargs) if kwargs else fn(*args)
             except Exception as error:
                 if gives_up(attempt, error):
-                    if fallback is None or call.reason == "not retryable":
+                    if fallback is None or attempt._reason == "not retryable":
                         raise
                     return fallback(attempt)
             else:
                 if type(value) is CoroutineType:
-                    refuse_coroutine(value, call.name)
+                    refuse_coroutine(value, attempt.name)
                 if accepted(attempt, value):
                     return value
                 if gives_up(attempt, None):
@@ -93,7 +91,7 @@ def run(
             raise attempt._error
     finally:
         # The error's traceback holds this frame: a way from here to the error would be a cycle.
-        del attempt, call
+        del attempt
 
 
 def refuse_coroutine(value: CoroutineType[Any, Any, Any], name: str) -> NoReturn:
@@ -108,9 +106,9 @@ def refuse_coroutine(value: CoroutineType[Any, Any, Any], name: str) -> NoReturn
 
 def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
     """Tell whether *value* ends the call with success; if it does, tell whom it concerns."""
-    policy = attempt._call.policy
+    policy = attempt._policy
     try:
-        if not attempt._call.accepts(attempt, value):
+        if not _decision.accepts(attempt, value):
             return False
     except Exception:
         fire(policy.on_give_up, attempt)  # a broken predicate ends the call too
@@ -123,12 +121,12 @@ def accepted(attempt: Attempt, value: Any = NOTHING) -> bool:
 
 def gives_up(attempt: Attempt, error: Exception | None) -> bool:
     """Tell whether *error*, or a refused result, ends the call; if so, tell whom it concerns."""
-    call = attempt._call
     try:
-        if call.after_failure(attempt, error, _clock.time.monotonic()):
+        if _decision.after_failure(attempt, error, _clock.time.monotonic()):
             return False
     except Exception:
-        fire(call.policy.on_give_up, attempt)  # a broken predicate or wait ends the call too
+        # A broken predicate or wait ends the call too.
+        fire(attempt._policy.on_give_up, attempt)
         raise
     give_up(attempt)
     return True
@@ -141,21 +139,21 @@ def pause(attempt: A) -> A:
     Where there is no time left for it after all, the call has given up and *attempt*
     itself comes back.
     """
-    call = attempt._call
+    policy, wait = attempt._policy, attempt._next_wait
     try:
         _events.retrying(attempt)
-        if call.policy.on_retry:
-            fire(call.policy.on_retry, attempt)
-        if call.is_too_late(attempt, _clock.time.monotonic()):
+        if policy.on_retry:
+            fire(policy.on_retry, attempt)
+        if policy.timeout is not None and _decision.is_late(attempt, _clock.time.monotonic(), wait):
             give_up(attempt)
             return attempt
         _events.let_go(attempt._error)
-        _clock.sleep(attempt._next_wait)
+        _clock.sleep(wait)
     except BaseException:
-        call.wait_interrupted()
+        _decision.wait_interrupted(attempt)
         raise
-    following = call.after_wait(attempt, _clock.time.monotonic())
-    if following is None:
+    following = attempt._following(wait)
+    if policy.timeout is not None and _decision.is_late(attempt, _clock.time.monotonic()):
         give_up(attempt)
         return attempt
     return following
@@ -173,13 +171,12 @@ def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
 def give_up(attempt: Attempt) -> None:
     """Tell that the call has ended without success."""
     _events.gave_up(attempt)
-    fire(attempt._call.policy.on_give_up, attempt)
+    fire(attempt._policy.on_give_up, attempt)
 
 
-def _goes_on(call: Call, error: Exception) -> bool:
-    """Tell whether *call* goes on after the *error* of its first attempt, which it then keeps."""
-    attempt = call.first()
+def _goes_on(failed: list[Attempt], attempt: Attempt, error: Exception) -> bool:
+    """Tell whether the call goes on after *attempt*, its first, which is then put into *failed*."""
     if gives_up(attempt, error):
         return False
-    call.failed = attempt
+    failed.append(attempt)
     return True

@@ -55,8 +55,12 @@ class Backoff(Value):
 
     def __call__(self, attempt: Attempt) -> float:
         """Draw the wait after the failed *attempt*, in seconds."""
+        return self.draw(attempt.number, attempt.waited)
+
+    def draw(self, n: int, previous: float) -> float:
+        """Draw the wait before retry *n*, when *previous* seconds were waited before the last."""
         try:
-            high = self.rule(attempt.number)
+            high = self.rule(n)
             if high > self.cap:
                 high = self.cap
         except OverflowError:
@@ -297,7 +301,8 @@ class decorrelated(Backoff):  # noqa: N801
         """Give the least and the greatest wait before retry *n*, in seconds."""
         return min(self.initial, self.cap), self._capped(n)
 
-    def __call__(self, attempt: Attempt) -> float:
-        """Draw the wait after the failed *attempt*, in seconds."""
-        previous = attempt.waited if attempt.number > 1 else self.initial
+    def draw(self, n: int, previous: float) -> float:
+        """Draw the wait before retry *n*, when *previous* seconds were waited before the last."""
+        if n == 1:
+            previous = self.initial
         return min(self.cap, random.uniform(self.initial, previous * 3))  # noqa: S311

@@ -312,4 +312,4 @@ def _text(attempt: Attempt) -> str:
 
 def _reason(attempt: Attempt) -> str:
     # Not that of `given_up`: an error that nobody wanted retried may carry another's record.
-    return str(attempt._call.reason)
+    return str(attempt._reason)

@@ -13,7 +13,7 @@ import heapq
 import random
 from typing import TYPE_CHECKING, Any
 
-from retrying_elegant._decision import Call
+from retrying_elegant import Attempt, _decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,11 +63,10 @@ class Timeline:
 class SimulatedCall:
     """One call under *policy*, begun at *now*."""
 
-    __slots__ = ("_attempt", "_call")
+    __slots__ = ("_attempt",)
 
     def __init__(self, policy: Policy, now: float) -> None:
-        self._call = Call(policy, "simulated", now)
-        self._attempt = self._call.first()
+        self._attempt = Attempt(policy, "simulated", now)
 
     @property
     def attempts(self) -> int:
@@ -76,17 +75,14 @@ class SimulatedCall:
 
     def failed(self, now: float) -> float | None:
         """Tell when the next attempt begins, after one that failed *now*; None: never."""
-        if not self._call.after_failure(self._attempt, FAILURE, now):
+        if not _decision.after_failure(self._attempt, FAILURE, now):
             return None
-        begins: float = now + self._attempt._next_wait
-        following = self._call.after_wait(self._attempt, begins)
-        if following is None:
-            return None
-        self._attempt = following
-        return begins
+        wait: float = self._attempt._next_wait
+        self._attempt = self._attempt._following(wait)
+        return now + wait
 
     def succeeded(self) -> None:
         """End the call well: nothing is left to decide, but the budget earns."""
-        budget = self._call.policy.budget
+        budget = self._attempt._policy.budget
         if budget is not None:
             budget.earn()

@@ -10,8 +10,7 @@ from backoff_parts import FAMILY, every_rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrying_elegant import Policy, RetryBudget, backoff
-from retrying_elegant._decision import Call
+from retrying_elegant import Attempt, Policy, RetryBudget, _decision, backoff
 
 durations = st.floats(0, 100_000)
 shares = st.floats(0, 1)
@@ -215,11 +214,10 @@ class TestOtherCallables:
 
 def attempts_made(policy):
     """The attempts of a call that always fails, on a clock that only waits move."""
-    now, call = 0.0, Call(policy, "it", 0.0)
-    attempt = call.first()
-    while call.after_failure(attempt, OSError(), now):
+    now, attempt = 0.0, Attempt(policy, "it", 0.0)
+    while _decision.after_failure(attempt, OSError(), now):
         now += attempt.next_wait
-        attempt = call.after_wait(attempt, now)
+        attempt = attempt._following(attempt.next_wait)
     return attempt.number
 
 
