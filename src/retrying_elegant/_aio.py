@@ -12,6 +12,7 @@ from . import _clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from types import CodeType, TracebackType
     from typing import Any, Protocol, Self
 
@@ -29,18 +30,16 @@ if TYPE_CHECKING:
         def expired(self) -> bool: ...
 
 
-async def sleep(seconds: float) -> None:
-    """Sleep, and let other tasks run even for 0 seconds."""
+_asyncio: Any = None  # imported when it is first needed: it is a large import
+
+
+def sleep(seconds: float) -> Awaitable[None]:
+    """Give what sleeps when it is awaited, and lets other tasks run even for 0 seconds."""
     if _clock.is_virtual():
         _clock.time.sleep(seconds)
         seconds = 0
-    trio = _running_trio()
-    if trio is not None:
-        await trio.sleep(seconds)
-    else:
-        import asyncio
-
-        await asyncio.sleep(seconds)
+    slept: Awaitable[None] = (_running_trio() or _asyncio or _import_asyncio()).sleep(seconds)
+    return slept
 
 
 def timeout(seconds: Any) -> Timeout:
@@ -48,9 +47,8 @@ def timeout(seconds: Any) -> Timeout:
     trio = _running_trio()
     if trio is not None:
         return _TrioTimeout(trio, seconds)
-    import asyncio
-
-    return asyncio.timeout(seconds)
+    cancelling: Timeout = (_asyncio or _import_asyncio()).timeout(seconds)
+    return cancelling
 
 
 def expired(scope: Timeout | None, error: BaseException | None) -> bool:
@@ -70,6 +68,8 @@ def was_cancelled(error: BaseException | None) -> bool:
     only once.  To be asked where the attempt's error is no longer handled; a cancellation
     that the caller is handling meanwhile is the caller's.
     """
+    if error is None or (error.__context__ is None and not isinstance(error, BaseExceptionGroup)):
+        return False  # it has replaced nothing, as nearly all have
     asyncio: Any = sys.modules.get("asyncio")
     if not _in_task_of("asyncio") or not asyncio.current_task().cancelling():
         return False
@@ -78,7 +78,7 @@ def was_cancelled(error: BaseException | None) -> bool:
     while handled is not None and id(handled) not in seen:
         seen.add(id(handled))
         handled = handled.__context__
-    rest = [error]
+    rest: list[BaseException | None] = [error]
     while rest:
         this = rest.pop()
         if this is None or id(this) in seen:
@@ -120,6 +120,14 @@ class _TrioTimeout:
     def expired(self) -> bool:
         cancelled: bool = self._scope.cancelled_caught
         return cancelled
+
+
+def _import_asyncio() -> Any:
+    global _asyncio
+    import asyncio
+
+    _asyncio = asyncio
+    return asyncio
 
 
 def _without(code: CodeType, trace: TracebackType | None) -> TracebackType | None:

@@ -53,14 +53,15 @@ if TYPE_CHECKING:
         attempts: int | None
 
 
+_HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
+
+
 def _budget_check(name: str, value: Any) -> RetryBudget:
     """Give *value* if it is a budget."""
     if not isinstance(value, RetryBudget):
         _checks.refuse(TypeError, name, value, "a RetryBudget, or None")
     return value
 
-
-_HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
 
 _EXPONENTIAL = backoff.exponential()
 _DEFAULTS: dict[str, Any] = {
@@ -181,36 +182,22 @@ class Policy(Value):
         on_give_up: Hooks = None,
         name: str | None = None,
     ) -> None:
-        self._set(
-            {
-                "attempts": attempts,
-                "on": on,
-                "unless": unless,
-                "until": until,
-                "wait": wait,
-                "timeout": timeout,
-                "attempt_timeout": attempt_timeout,
-                "budget": budget,
-                "before_attempt": before_attempt,
-                "on_retry": on_retry,
-                "on_success": on_success,
-                "on_give_up": on_give_up,
-                "name": name,
-            }
-        )
-
-    def _set(self, given: Mapping[str, Any]) -> None:
-        # All fields stand in __dict__, where they are read fastest; only those that were given
-        # are checked, for a policy may be built in place, at the head of a loop.
-        fields = self.__dict__
-        fields.update(_DEFAULTS)
-        for field, value in given.items():
-            if value is not fields[field]:
-                value = fields[field] = _CHECKS[field](field, value)
-                if field in _WATCHING and value:
-                    fields["_is_plain"] = False
-                if field in _HOOKS and value:
-                    fields["_has_hooks"] = True
+        given = {
+            "attempts": attempts,
+            "on": on,
+            "unless": unless,
+            "until": until,
+            "wait": wait,
+            "timeout": timeout,
+            "attempt_timeout": attempt_timeout,
+            "budget": budget,
+            "before_attempt": before_attempt,
+            "on_retry": on_retry,
+            "on_success": on_success,
+            "on_give_up": on_give_up,
+            "name": name,
+        }
+        _set(self.__dict__, given)
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
@@ -279,23 +266,37 @@ class Policy(Value):
         return f"Policy({', '.join(parts)})"
 
 
+def _set(fields: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Make *fields* those of a policy: what was *given*, and the defaults."""
+    # Only what was given is checked, for a policy may be built in place, at the head of a loop.
+    fields.update(_DEFAULTS)
+    for field, value in given.items():
+        if value is not fields[field]:
+            value = fields[field] = _CHECKS[field](field, value)
+            if field in _WATCHING and value:
+                fields["_is_plain"] = False
+            if field in _HOOKS and value:
+                fields["_has_hooks"] = True
+
+
 _DEFAULT = Policy()
 
 
 def resolve(policy: Any, fields: dict[str, Any]) -> Policy:
     """Give the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means."""
-    if isinstance(policy, Policy):
+    if policy is UNSET:
+        if not fields:
+            return _DEFAULT
+    elif isinstance(policy, Policy):
         return policy.replace(**fields) if fields else policy
-    if policy is UNSET and not fields:
-        return _DEFAULT
-    if policy is not UNSET:
-        if "attempts" in fields:
-            raise TypeError(f"attempts was given twice: {policy!r} and {fields['attempts']!r}")
+    elif "attempts" in fields:
+        raise TypeError(f"attempts was given twice: {policy!r} and {fields['attempts']!r}")
+    else:
         fields["attempts"] = policy
     # Not by its signature, which would spell out every field that was not given.
     made = object.__new__(Policy)
     try:
-        made._set(fields)
+        _set(made.__dict__, fields)
     except KeyError:
         for field in fields.keys() - _CHECKS.keys():
             raise TypeError(f"got an unexpected keyword argument {field!r}") from None
