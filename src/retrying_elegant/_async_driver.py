@@ -49,8 +49,7 @@ def wrap(
         return await run(Attempt(policy, name, start, args, kwargs), fn, fallback)
 
     # Where nobody looks at a first success, a call has no state until its first failure.
-    looks = policy.until is not None or fallback is not None or policy.attempt_timeout is not None
-    return watched if looks or policy.before_attempt or policy.on_success else bare
+    return bare if policy._is_plain and fallback is None else watched
 
 
 async def run(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from . import _clock
-from ._errors import brief
+from ._errors import brief, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     # Where a loop stands: its code and the offset of the instruction that started it.
     Place = tuple[CodeType, int]
-    # Number, seconds since the start, and raw text of the error; None: a result was refused.
-    Failure = tuple[int, float, tuple[str, str] | None]
 
 # A result may be None, so that "no result" needs a value of its own.
 NOTHING: Any = object()
@@ -86,8 +84,10 @@ class Attempt:
         self._kwargs = kwargs
         self._number = 1
         self._waited = self._slept = 0.0
-        # The texts of the errors, not the errors: they may hold sockets and bodies.
-        self._history: tuple[Failure, ...] = ()
+        # Of each failed attempt: seconds since the start, and kind and text of the error, or None
+        # and "". In one flat tuple, which takes the least memory while many tasks wait; and the
+        # texts, not the errors, which may hold sockets and bodies.
+        self._history: tuple[Any, ...] = ()
         self._hint: float | None = None
         self._reason: Reason | None = None  # why the call gave up, if it did
         self._error: Any = None  # Exception | None; Any here, for drivers know when it is set
@@ -101,8 +101,15 @@ class Attempt:
         following._number = self._number + 1
         following._waited = wait
         following._slept = self._slept + wait
-        following._history = self._history[-HISTORY:]
+        following._history = self._history[-3 * HISTORY :]
         return following
+
+    def _history_lines(self) -> tuple[str, ...]:
+        """Put the last failed attempts into words."""
+        history = iter(self._history[-3 * HISTORY :])
+        failures = list(zip(history, history, history, strict=True))
+        first = self._number - len(failures) + 1
+        return tuple(in_words(number, *failure) for number, failure in enumerate(failures, first))
 
     def _elapsed(self, now: float) -> float:
         """Seconds since the start; a clock that stands still cannot hide the waits."""

@@ -142,7 +142,7 @@ class Block(AnyBlock):
         Call *fn* under the policy of the block and give its result.
 
         Raises:
-            The error of *fn* that the policy gave up on.
+            Exception: the error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
             TypeError: *fn* is a coroutine function.
         """
@@ -168,7 +168,7 @@ class AsyncBlock(AnyBlock):
         Await *fn* under the policy of the block and give its result.
 
         Raises:
-            The error of *fn* that the policy gave up on.
+            Exception: the error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
         """
         fallback = None if self._raises else self._end_at

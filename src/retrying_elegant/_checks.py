@@ -67,7 +67,7 @@ def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
     return float(value)
 
 
-def attempts(name: str, value: Any) -> int | None:
+def attempts(value: Any, name: str = "attempts") -> int | None:
     """Give *value* if it can limit the attempts: an int of 1 or more, or None."""
     if value is None:
         return None
@@ -108,44 +108,25 @@ def plain_function(name: str, value: Any, rule: str) -> Any:
     return value
 
 
-def result_predicate(name: str, value: Any) -> Any:
-    """Give *value* if it can judge a result."""
-    return plain_function(name, value, "a predicate on the result")
-
-
-def time_limit(name: str, value: Any) -> float:
-    """Give *value* as float seconds above 0; None has been sorted out before."""
-    return seconds(name, value, positive=True, optional=True)
-
-
-def label(name: str, value: Any) -> str:
-    """Give *value* if it can name a call, on one line as log lines are."""
-    if not isinstance(value, str):
-        refuse(TypeError, name, value, "a str, or None")
-    return " ".join(value.splitlines())
-
-
-def wait(name: str, value: Any) -> Any:
+def wait(value: Any) -> Any:
     """Give *value* if it can say how long to wait: as seconds, a tuple of them, or a callable."""
     rule = "seconds, a non-empty sequence of seconds, or a callable that takes the Attempt"
     if isinstance(value, type):
-        refuse(TypeError, name, value, f"{rule}; did you mean {value.__qualname__}()?")
+        refuse(TypeError, "wait", value, f"{rule}; did you mean {value.__qualname__}()?")
     if callable(value):
-        return plain_function(name, value, rule)
+        return plain_function("wait", value, rule)
     if isinstance(value, (int, float)) or hasattr(value, "total_seconds"):
-        return seconds(name, value)
+        return seconds("wait", value)
     is_sequence = hasattr(value, "__len__") and hasattr(value, "__getitem__")
     if not is_sequence or isinstance(value, (str, bytes, bytearray, dict)):
-        refuse(TypeError, name, value, rule)
+        refuse(TypeError, "wait", value, rule)
     if not len(value):
-        refuse(ValueError, name, value, rule)
-    return tuple(seconds(f"{name}[{index}]", item) for index, item in enumerate(value))
+        refuse(ValueError, "wait", value, rule)
+    return tuple(seconds(f"wait[{index}]", item) for index, item in enumerate(value))
 
 
 def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
-    """Give *value*, a callable or an iterable of callables, as a tuple; None is an empty one."""
-    if value is None:
-        return ()
+    """Give *value*, a callable or an iterable of callables, as a tuple."""
     rule = "a callable that takes the Attempt, or an iterable of such callables"
     if callable(value):
         return (value,)

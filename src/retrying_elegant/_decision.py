@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from . import _checks
 from ._attempt import NOTHING, SUCCEEDED
-from ._errors import RetryError, TryAgain, given_up, raw
+from ._errors import RetryError, TryAgain, given_up, text_of
 from .backoff import Backoff
 
 TYPE_CHECKING = False
@@ -66,9 +66,9 @@ def after_failure(
         elapsed = attempt._slept
 
     if error is None:
-        attempt._history += ((number, elapsed, None),)
+        attempt._history += (elapsed, None, "")
     else:
-        attempt._history += ((number, elapsed, raw(error)),)
+        attempt._history += (elapsed, type(error), text_of(error))
         attempt._error = error
         if not _is_retryable(attempt, error, timed_out):
             return _stop(attempt, "not retryable")

@@ -178,26 +178,30 @@ class context_kept:  # noqa: N801 - read as a word of the `with` it stands in
         BaseException.__setattr__(self._error, "__context__", self._context)
 
 
-def raw(error: BaseException) -> tuple[str, str]:
-    """The name of the type of *error* and the beginning of its text, which may be megabytes."""
+def text_of(error: BaseException) -> str:
+    """The beginning of the text of *error*, which may be megabytes."""
     try:
         text = str(error)
-        return type(error).__name__, text if len(text) <= 400 else text.lstrip()[:400]
+        return text if len(text) <= 400 else text.lstrip()[:400]
     except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
-        # Asked of `type`, which no metaclass can break.
-        names = [type.__dict__["__name__"].__get__(type(e)) for e in (error, trouble)]
-        return names[0], f"<its text raised {names[1]}>"
+        return f"<its text raised {_name_of(type(trouble))}>"
 
 
-def words(name: str, text: str) -> str:
-    """What ``raw`` gave on one line, the text cut at 200 characters."""
+def words(kind: type[BaseException], text: str) -> str:
+    """The kind of an error and its text on one line, the text cut at 200 characters."""
     text = " ".join(text.split())[:200]
-    return f"{name}: {text}" if text else name
+    return f"{_name_of(kind)}: {text}" if text else _name_of(kind)
 
 
-def in_words(number: int, elapsed: float, text: tuple[str, str] | None) -> str:
-    """Put a failed attempt of the history into a line; *text* is what ``raw`` gave."""
-    return f"attempt {number} at {elapsed:.2f} s: {words(*text) if text else NOT_ACCEPTED}"
+def _name_of(kind: type[BaseException]) -> str:
+    name: str = type.__dict__["__name__"].__get__(kind)  # which no metaclass can break
+    return name
+
+
+def in_words(number: int, elapsed: float, kind: type[BaseException] | None, text: str) -> str:
+    """Put a failed attempt into a line of the history; without *kind* its result was refused."""
+    failure = NOT_ACCEPTED if kind is None else words(kind, text)
+    return f"attempt {number} at {elapsed:.2f} s: {failure}"
 
 
 def describe(error: BaseException | None) -> str:
@@ -207,4 +211,4 @@ def describe(error: BaseException | None) -> str:
 
 def brief(error: BaseException) -> str:
     """The type of *error* and its text on one line, cut at 200 characters."""
-    return words(*raw(error))
+    return words(type(error), text_of(error))

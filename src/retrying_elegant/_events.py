@@ -11,9 +11,8 @@ from __future__ import annotations
 import sys
 from _thread import _local
 
-from ._attempt import HISTORY
 from ._checks import name_of
-from ._errors import GiveUp, describe, headline, in_words, sign
+from ._errors import GiveUp, describe, headline, sign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +67,7 @@ def gave_up(attempt: Attempt) -> None:
     reason: Any = attempt._reason  # not None: the call has ended
     # An error that nobody wanted retried, and that was not, leaves as it came.
     if number > 1 or reason != "not retryable":
-        history = tuple(in_words(*failure) for failure in attempt._history[-HISTORY:])
-        sign(attempt._error, GiveUp(name, number, elapsed, reason, history))
+        sign(attempt._error, GiveUp(name, number, elapsed, reason, attempt._history_lines()))
     logger = _logger or _log()
     if logger.isEnabledFor(_WARNING):
         _say(

@@ -246,7 +246,7 @@ class Loop:
         """Give the passes of a ``for`` loop, and sleep between them."""
         # Runs when the loop asks for its first pass, and then in the frame the loop stands in.
         policy = self._policy
-        if policy._has_hooks:
+        if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
             policy.refuse_async(form="a sync loop", attempt_timeout=False)
         frame = sys._getframe(1)
         label = policy.name or (frame.f_code, frame.f_lasti)

@@ -55,14 +55,6 @@ if TYPE_CHECKING:
 
 _HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
 
-
-def _budget_check(name: str, value: Any) -> RetryBudget:
-    """Give *value* if it is a budget."""
-    if not isinstance(value, RetryBudget):
-        _checks.refuse(TypeError, name, value, "a RetryBudget, or None")
-    return value
-
-
 _EXPONENTIAL = backoff.exponential()
 _DEFAULTS: dict[str, Any] = {
     "attempts": 5,
@@ -78,27 +70,8 @@ _DEFAULTS: dict[str, Any] = {
     "on_success": (),
     "on_give_up": (),
     "name": None,
-    # Not fields of users, but what follows from some: whether nobody looks at a first success...
+    # No field of users, but what follows from some: nobody looks at a first success.
     "_is_plain": True,
-    # ...and whether there are hooks, which a sync form has to look at.
-    "_has_hooks": False,
-}
-_WATCHING = {"until", "attempt_timeout", "before_attempt", "on_success"}
-
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "attempts": _checks.attempts,
-    "on": _checks.error_filter,
-    "unless": _checks.error_filter,
-    "until": _checks.result_predicate,
-    "wait": _checks.wait,
-    "timeout": _checks.time_limit,
-    "attempt_timeout": _checks.time_limit,
-    "budget": _budget_check,
-    "before_attempt": _checks.hooks,
-    "on_retry": _checks.hooks,
-    "on_success": _checks.hooks,
-    "on_give_up": _checks.hooks,
-    "name": _checks.label,
 }
 
 # What `retry()` and `retrying()` were given when nothing was: None means "no limit".
@@ -163,7 +136,6 @@ class Policy(Value):
     on_give_up: tuple[Hook, ...]
     name: str | None
     _is_plain: bool
-    _has_hooks: bool
 
     def __init__(
         self,
@@ -182,22 +154,47 @@ class Policy(Value):
         on_give_up: Hooks = None,
         name: str | None = None,
     ) -> None:
-        given = {
-            "attempts": attempts,
-            "on": on,
-            "unless": unless,
-            "until": until,
-            "wait": wait,
-            "timeout": timeout,
-            "attempt_timeout": attempt_timeout,
-            "budget": budget,
-            "before_attempt": before_attempt,
-            "on_retry": on_retry,
-            "on_success": on_success,
-            "on_give_up": on_give_up,
-            "name": name,
-        }
-        _set(self.__dict__, given)
+        # All fields stand in __dict__, where they are read fastest; only those that were passed
+        # are checked, for a policy may be built in place, at the head of a loop.
+        fields = self.__dict__
+        fields.update(_DEFAULTS)
+        if type(attempts) is not int or attempts < 1:
+            attempts = _checks.attempts(attempts)
+        fields["attempts"] = attempts
+        if on is not Exception:
+            fields["on"] = _checks.error_filter("on", on)
+        if unless is not None:
+            fields["unless"] = _checks.error_filter("unless", unless)
+        if until is not None:
+            fields["until"] = _checks.plain_function("until", until, "a predicate on the result")
+            fields["_is_plain"] = False
+        if wait is not _EXPONENTIAL:
+            fields["wait"] = _checks.wait(wait)
+        if timeout is not None:
+            fields["timeout"] = _checks.seconds("timeout", timeout, positive=True, optional=True)
+        if attempt_timeout is not None:
+            fields["attempt_timeout"] = _checks.seconds(
+                "attempt_timeout", attempt_timeout, positive=True, optional=True
+            )
+            fields["_is_plain"] = False
+        if budget is not None:
+            if not isinstance(budget, RetryBudget):
+                _checks.refuse(TypeError, "budget", budget, "a RetryBudget, or None")
+            fields["budget"] = budget
+        if before_attempt is not None:
+            fields["before_attempt"] = _checks.hooks("before_attempt", before_attempt)
+            fields["_is_plain"] = fields["_is_plain"] and not fields["before_attempt"]
+        if on_retry is not None:
+            fields["on_retry"] = _checks.hooks("on_retry", on_retry)
+        if on_success is not None:
+            fields["on_success"] = _checks.hooks("on_success", on_success)
+            fields["_is_plain"] = fields["_is_plain"] and not fields["on_success"]
+        if on_give_up is not None:
+            fields["on_give_up"] = _checks.hooks("on_give_up", on_give_up)
+        if name is not None:
+            if not isinstance(name, str):
+                _checks.refuse(TypeError, "name", name, "a str, or None")
+            fields["name"] = " ".join(name.splitlines())  # log lines are lines
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
@@ -210,7 +207,7 @@ class Policy(Value):
         Policy()
         """
         fields: dict[str, Any] = {**self.__dict__, **changes}
-        del fields["_is_plain"], fields["_has_hooks"]
+        del fields["_is_plain"]
         return type(self)(**fields)
 
     __replace__ = replace
@@ -261,44 +258,18 @@ class Policy(Value):
         parts = [
             show(value) if name == "attempts" else f"{name}={show(value)}"
             for name, value in self.__dict__.items()
-            if value != _DEFAULTS[name] and name in _CHECKS
+            if value != _DEFAULTS[name] and name != "_is_plain"
         ]
         return f"Policy({', '.join(parts)})"
-
-
-def _set(fields: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Make *fields* those of a policy: what was *given*, and the defaults."""
-    # Only what was given is checked, for a policy may be built in place, at the head of a loop.
-    fields.update(_DEFAULTS)
-    for field, value in given.items():
-        if value is not fields[field]:
-            value = fields[field] = _CHECKS[field](field, value)
-            if field in _WATCHING and value:
-                fields["_is_plain"] = False
-            if field in _HOOKS and value:
-                fields["_has_hooks"] = True
 
 
 _DEFAULT = Policy()
 
 
-def resolve(policy: Any, fields: dict[str, Any]) -> Policy:
+def resolve(policy: Any, fields: Mapping[str, Any]) -> Policy:
     """Give the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means."""
-    if policy is UNSET:
-        if not fields:
-            return _DEFAULT
-    elif isinstance(policy, Policy):
+    if isinstance(policy, Policy):
         return policy.replace(**fields) if fields else policy
-    elif "attempts" in fields:
-        raise TypeError(f"attempts was given twice: {policy!r} and {fields['attempts']!r}")
-    else:
-        fields["attempts"] = policy
-    # Not by its signature, which would spell out every field that was not given.
-    made = object.__new__(Policy)
-    try:
-        _set(made.__dict__, fields)
-    except KeyError:
-        for field in fields.keys() - _CHECKS.keys():
-            raise TypeError(f"got an unexpected keyword argument {field!r}") from None
-        raise
-    return made
+    if policy is not UNSET:
+        return Policy(policy, **fields)
+    return Policy(**fields) if fields else _DEFAULT

@@ -62,7 +62,7 @@ class Preview(Value):
     Attributes:
         policy: The policy.
         rows: A :class:`Row` for each attempt that can start.
-        note: How far the waits are known, where that is not exactly; otherwise "".
+        note: How far the waits are known, where that is not exactly; otherwise ``""``.
     """
 
     policy: Policy
