@@ -7,6 +7,7 @@ a context manager.  ``Server`` plays the other side of all HTTP recipes.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import sqlite3
 import sys
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+import documents
 from fault_server import reset_on_close
 
 if TYPE_CHECKING:
@@ -204,10 +208,29 @@ def upload(status: int = 75) -> Iterator[list[str]]:
         yield [sys.executable, str(program), folder, str(status)]
 
 
+@contextlib.contextmanager
+def shop_tasks() -> Iterator[Any]:
+    """The module that docs/at-scale.md shows, where processes can import it."""
+    page = documents.ROOT / "docs" / "at-scale.md"
+    (source,) = (
+        block.code for block in documents.blocks(page) if block.code.startswith("# shop_tasks.py\n")
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "shop_tasks.py").write_text(source, encoding="utf-8")
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+        try:
+            yield importlib.import_module("shop_tasks")
+        finally:
+            sys.path.remove(folder)
+            sys.modules.pop("shop_tasks", None)
+
+
 GIVEN: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "url": url,
     "engine": engine,
     "upload": upload,
+    "shop_tasks": shop_tasks,
 }
 
 

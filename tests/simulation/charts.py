@@ -1,7 +1,9 @@
-"""Charts: lines in a frame, as an SVG that reads on light and on dark pages.
+"""Charts: lines in a frame and dots on time lines, as an SVG for light and for dark pages.
 
 Owns geometry and colours.  Series of the same place have the same colour and
 the same dashes in every panel, so that they are told apart without colours too.
+A figure brings its own paper, light or dark as the reader's system is: on a page
+that is switched to the other it is a card, and its ink stays readable.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     Points = Sequence[tuple[float, float]]
 
 LEFT, TOP, WIDTH, HEIGHT, GAP, BOTTOM = 48, 84, 744, 220, 64, 48  # pixels
+STEP, SPACE = 5, 34  # between two time lines, and between two bands of them
+# Paper, ink and the lines: for systems that are set to light and to dark.
+LIGHT_PAPER, LIGHT_INK, DARK_PAPER, DARK_INK = "#ffffff", "#24292f", "#131416", "#e6edf3"
 LIGHT = ("#8a5a00", "#b3261e", "#1a7f37", "#0b57d0", "#7b3fa0")
 DARK = ("#e3b341", "#ff8a80", "#56d364", "#79b8ff", "#d2a8ff")
 DASHES = ("2 3", "7 3", "10 3 2 3", "none", "4 2 1 2")
@@ -38,47 +43,111 @@ class Panel(NamedTuple):
     log: bool = False
 
 
+class Band(NamedTuple):
+    """
+    The time lines of one kind, below each other.
+
+    Attributes:
+        title: What they have in common.
+        lines: The times of each one's dots; the n-th dots of all lines are a series.
+    """
+
+    title: str
+    lines: Sequence[Sequence[float]]
+
+
 def svg(title: str, panels: Sequence[Panel]) -> str:
-    """Give the text of the figure."""
-    width, wide = LEFT + WIDTH + 24, (WIDTH + GAP) // len(panels) - GAP
-    height = TOP + HEIGHT + BOTTOM
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
-        f'width="{width}" height="{height}" role="img" aria-labelledby="title">',
-        f'<title id="title">{escape(title)}</title>',
-        f"<style>{_style()}</style>",
-        f'<text class="head" x="{LEFT}" y="20">{escape(title)}</text>',
-        *_legend(list(panels[0].series)),
-    ]
+    """Give the text of a figure of *panels* side by side."""
+    wide = (WIDTH + GAP) // len(panels) - GAP
+    parts = _legend(list(panels[0].series))
     for place, panel in enumerate(panels):
         parts += [f'<g transform="translate({LEFT + place * (wide + GAP)} {TOP})">']
         parts += [*_panel(panel, wide), "</g>"]
-    return "\n".join([*parts, "</svg>", ""])
+    return page(title, TOP + HEIGHT + BOTTOM, parts)
 
 
-def _style() -> str:
-    def rules(ink: str, colours: Sequence[str]) -> str:
-        lines = "".join(f".s{i}{{stroke:{colour}}}" for i, colour in enumerate(colours))
-        return f"text{{fill:{ink}}}.grid{{stroke:{ink}}}{lines}"
+def timelines(title: str, x: str, names: Sequence[str], bands: Sequence[Band]) -> str:
+    """Give the text of a figure of *bands* below each other; *names* are those of the series."""
+    end = max(time for band in bands for line in band.lines for time in line)
+    ticks = _round(0, end)
+    scale = WIDTH / max(end, ticks[-2])
+    parts, top = _legend(names, dots=True), TOP
+    for band in bands:
+        height = STEP * (len(band.lines) + 1)
+        parts.append(f'<g transform="translate({LEFT} {top})">')
+        parts.append(f'<text x="0" y="-8">{escape(band.title)}</text>')
+        parts += [_upright(tick * scale, height) for tick in ticks if tick * scale <= WIDTH]
+        for row, line in enumerate(band.lines, 1):
+            y = STEP * row
+            parts.append(f'<path class="grid" d="M0 {y}H{WIDTH}"/>')
+            parts += [
+                f'<circle class="d{i}" cx="{time * scale:.1f}" cy="{y}" r="3"/>'
+                for i, time in enumerate(line)
+            ]
+        parts.append("</g>")
+        top += height + SPACE
+    top += 16 - SPACE
+    for tick in ticks:
+        if tick * scale <= WIDTH:
+            place = f'x="{LEFT + tick * scale:.1f}" y="{top}"'
+            parts.append(f'<text {place} text-anchor="middle">{_label(tick)}</text>')
+    middle = f'x="{LEFT + WIDTH // 2}" y="{top + 20}" text-anchor="middle"'
+    parts.append(f"<text {middle}>{escape(x)}</text>")
+    return page(title, top + 32, parts)
+
+
+def page(title: str, height: int, parts: Sequence[str]) -> str:
+    """Put *parts* on paper, below *title*."""
+    width = LEFT + WIDTH + 24
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"',
+        f'width="{width}" height="{height}" role="img" aria-labelledby="title">',
+        f'<title id="title">{escape(title)}</title>',
+        f"<style>{style()}</style>",
+        f'<rect class="paper" width="{width}" height="{height}" rx="6"/>',
+        f'<text class="head" x="{LEFT}" y="22">{escape(title)}</text>',
+    ]
+    return "\n".join([*head, *parts, "</svg>", ""])
+
+
+def style() -> str:
+    """The rules for all figures, whichever of them it needs."""
+
+    def rules(paper: str, ink: str, colours: Sequence[str]) -> str:
+        lines = "".join(
+            f".s{i}{{stroke:{colour}}}.d{i}{{fill:{colour}}}" for i, colour in enumerate(colours)
+        )
+        return (
+            f".paper{{fill:{paper}}}text{{fill:{ink}}}.grid{{stroke:{ink}}}"
+            f".arrow,.room{{stroke:{ink}}}.tip{{fill:{ink}}}.room{{fill:{paper}}}{lines}"
+        )
 
     dashes = "".join(f".s{i}{{stroke-dasharray:{dash}}}" for i, dash in enumerate(DASHES))
     return (
         "text{font:12px sans-serif}.head{font-weight:bold;font-size:14px}"
+        ".code{font-family:monospace}.arrow{fill:none;stroke-opacity:.6}"
         ".grid{stroke-opacity:.18}.line{fill:none;stroke-width:2;stroke-linejoin:round}"
-        f"{dashes}{rules('#24292f', LIGHT)}"
-        f"@media(prefers-color-scheme:dark){{{rules('#e6edf3', DARK)}}}"
+        f"{dashes}{rules(LIGHT_PAPER, LIGHT_INK, LIGHT)}"
+        f"@media(prefers-color-scheme:dark){{{rules(DARK_PAPER, DARK_INK, DARK)}}}"
     )
 
 
-def _legend(names: Sequence[str]) -> list[str]:
+def _legend(names: Sequence[str], *, dots: bool = False) -> list[str]:
     parts, x = [], LEFT
     for i, name in enumerate(names):
-        parts.append(
-            f'<path class="line s{i}" d="M{x} 40h26"/>'
-            f'<text x="{x + 32}" y="44">{escape(name)}</text>'
-        )
-        x += 32 + 7 * len(name) + 20
+        if dots:
+            parts.append(f'<circle class="d{i}" cx="{x + 4}" cy="40" r="4"/>')
+            x += 14
+        else:
+            parts.append(f'<path class="line s{i}" d="M{x} 40h26"/>')
+            x += 32
+        parts.append(f'<text x="{x}" y="44">{escape(name)}</text>')
+        x += 7 * len(name) + 20
     return parts
+
+
+def _upright(x: float, height: int) -> str:
+    return f'<path class="grid" d="M{x:.1f} 0V{height}"/>'
 
 
 def _panel(panel: Panel, wide: int) -> list[str]:
@@ -107,7 +176,7 @@ def _panel(panel: Panel, wide: int) -> list[str]:
     for x, text in ((right(tick), _label(tick)) for tick in x_ticks):
         if 0 <= x <= wide:
             parts += [
-                f'<path class="grid" d="M{x:.1f} 0V{HEIGHT}"/>',
+                _upright(x, HEIGHT),
                 f'<text x="{x:.1f}" y="{HEIGHT + 16}" text-anchor="middle">{text}</text>',
             ]
     parts.append(

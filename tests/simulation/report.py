@@ -33,7 +33,12 @@ def table(title: str, head: Sequence[object], rows: Sequence[Sequence[object]]) 
 
 def figure(name: str, title: str, *panels: charts.Panel) -> None:
     """Draw *panels* into ``docs/figures/<name>.svg``."""
+    save(name, charts.svg(title, panels))
+
+
+def save(name: str, svg: str) -> None:
+    """Write the text of a figure to ``docs/figures/<name>.svg``."""
     path = FIGURES / f"{name}.svg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(charts.svg(title, panels), encoding="utf-8")
+    path.write_text(svg, encoding="utf-8")
     print(f"Figure: {path.relative_to(FIGURES.parents[1])}")

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import charts
 import contention
 import failure_rates
+import jitter
 import layers
 import outage
 import pytest
@@ -16,6 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 # The commands, their figures and pages, and what of a long one is run here.
 COMMANDS = [
     pytest.param(contention, "contention", "backoff.md", {"CLIENTS": (10, 40)}, id="contention"),
+    pytest.param(jitter, "jitter", "backoff.md", {}, id="jitter"),
     pytest.param(outage, "outage", "budgets.md", {}, id="outage"),
     pytest.param(failure_rates, "failure-rates", "budgets.md", {"PERCENT": (10, 50)}, id="rates"),
     pytest.param(layers, "layers", "budgets.md", {}, id="layers"),
@@ -48,11 +50,11 @@ class TestCommand:
 
 
 class TestFigure:
-    """A figure is well-formed, has no background, and has colours for light and dark."""
+    """A figure is well-formed, brings its own paper, and has colours for light and dark."""
 
     @pytest.mark.parametrize("log", [False, True])
-    def test_drawing(self, log):
-        """One path for each line of each panel, and the names escaped."""
+    def test_lines(self, log):
+        """One path for each line of each panel and the legend, and the names escaped."""
         series = {"a & b": [(0, 1), (1, 10)], "c": [(0, 2), (1, 200)]}
         text = charts.svg("x < y", [charts.Panel("title", "x", series, log=log)] * 2)
         root = ElementTree.fromstring(text)
@@ -61,4 +63,22 @@ class TestFigure:
         ]
         assert len(drawn) == 2 + 2 * 2
         assert "prefers-color-scheme:dark" in text
-        assert "<rect" not in text
+
+    def test_dots(self):
+        """One dot for each time of each line, in its place, and one for each name of a series."""
+        bands = [charts.Band("a & b", [[1, 2], [5]]), charts.Band("c", [[10]])]
+        root = ElementTree.fromstring(charts.timelines("x < y", "s", ["one", "two"], bands))
+        dots = [
+            (dot.get("class"), float(dot.get("cx"))) for dot in root.findall(".//{*}g/{*}circle")
+        ]
+        tenth = charts.WIDTH / 10
+        expected = [("d0", 1), ("d1", 2), ("d0", 5), ("d0", 10)]
+        assert dots == [(name, pytest.approx(time * tenth, abs=0.1)) for name, time in expected]
+        assert len(root.findall(".//{*}circle")) == len(dots) + 2
+
+    def test_paper(self):
+        """It covers the whole figure, below everything else."""
+        root = ElementTree.fromstring(charts.page("x < y", 100, ["<path/>"]))
+        paper = root.find("{*}rect")
+        assert [paper.get(side) for side in ("width", "height")] == root.get("viewBox").split()[2:]
+        assert [child.tag.rpartition("}")[2] for child in root][2:] == ["rect", "text", "path"]
