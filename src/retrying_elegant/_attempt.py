@@ -76,18 +76,23 @@ class Attempt:
         start: float,
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] = {},  # noqa: B006 - never written to
+        number: int = 1,
+        waited: float = 0.0,
+        slept: float = 0.0,
+        history: tuple[Any, ...] = (),
     ) -> None:
         self._policy = policy
         self._label = label  # of a loop, its place: in words only when somebody asks
         self._start = start  # when the time of the policy's timeout began
         self._args = args
         self._kwargs = kwargs
-        self._number = 1
-        self._waited = self._slept = 0.0
+        self._number = number
+        self._waited = waited
+        self._slept = slept
         # Of each failed attempt: seconds since the start, and kind and text of the error, or None
         # and "". In one flat tuple, which takes the least memory while many tasks wait; and the
         # texts, not the errors, which may hold sockets and bodies.
-        self._history: tuple[Any, ...] = ()
+        self._history = history
         self._hint: float | None = None
         self._reason: Reason | None = None  # why the call gave up, if it did
         self._error: Any = None  # Exception | None; Any here, for drivers know when it is set
@@ -97,12 +102,17 @@ class Attempt:
 
     def _following(self, wait: float) -> Self:
         """Give the attempt that follows this one after *wait* seconds."""
-        following = type(self)(self._policy, self._label, self._start, self._args, self._kwargs)
-        following._number = self._number + 1
-        following._waited = wait
-        following._slept = self._slept + wait
-        following._history = self._history[-3 * HISTORY :]
-        return following
+        return type(self)(
+            self._policy,
+            self._label,
+            self._start,
+            self._args,
+            self._kwargs,
+            self._number + 1,
+            wait,
+            self._slept + wait,
+            self._history[-3 * HISTORY :],
+        )
 
     def _history_lines(self) -> tuple[str, ...]:
         """Put the last failed attempts into words."""
