@@ -111,7 +111,14 @@ def _top_level(app: Sphinx, env: Any, node: pending_xref, content: Any) -> Any:
     )
 
 
+def _language(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Say of each page in which language it is, which browsers choose the punctuation by."""
+    if page.startswith("zh/"):
+        context["language"] = "zh-CN"
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("html-page-context", _language)
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"

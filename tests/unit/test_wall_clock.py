@@ -1,0 +1,47 @@
+"""Elapsed time is that of the monotonic clock: what the wall clock says changes nothing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from ways import Flaky
+
+from retrying_elegant import given_up
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class TestWallClock:
+    """A wall clock that is set, forward or back, while a call runs, is not held against it."""
+
+    @pytest.mark.parametrize("step", [-86_400, 3_600, 10**9])
+    def test_it_is_set_at_every_attempt(self, way, clock, monkeypatch, step):
+        """Attempts at 0, 4 and 8 seconds, and none at 12, as ever."""
+        starts = []
+        now = [time.time()]
+
+        def risky():
+            now[0] += step
+            raise Lost
+
+        monkeypatch.setattr("time.time", lambda: now[0])
+        with pytest.raises(Lost) as caught:
+            way.run(
+                risky,
+                None,
+                wait=4,
+                timeout=10,
+                before_attempt=lambda attempt: starts.append(attempt.elapsed),
+            )
+        assert starts == [0, 4, 8]
+        assert given_up(caught.value).elapsed == 8
+        assert given_up(caught.value).reason == "timeout"
+
+    def test_a_success(self, way, clock, monkeypatch, waits):
+        """The waits are those of the policy."""
+        monkeypatch.setattr("time.time", lambda: 0.0)
+        assert way.run(Flaky([Lost, Lost, "value"]), wait=[1, 2], timeout=10) == "value"
+        assert waits == [1, 2]
