@@ -282,7 +282,10 @@ class Transient(Value):
 
     def __call__(self, error: BaseException, /) -> bool | TryAgain:
         """Tell whether *error* is transient: True, ``TryAgain`` with a hint, or False."""
-        return self._judge(error, _DEEPEST) or False
+        try:
+            return self._judge(error, _DEEPEST) or False
+        except Exception:  # noqa: BLE001 - what fights being looked at is nothing that is known
+            return False
 
     def _judge(self, error: BaseException, depth: int) -> bool | TryAgain | None:
         """The verdict on *error*, or None where nothing is known of it."""
@@ -395,7 +398,6 @@ def retry_after(source: object, /) -> float | None:
     value = _header(source)
     if value is None:
         return None
-    value = value.strip(" \t")
     if value.isascii() and value.isdigit():
         return min(float(value), sys.float_info.max)
     now = time.time()
@@ -406,14 +408,14 @@ def retry_after(source: object, /) -> float | None:
 
 
 def _header(source: Any) -> str | None:
-    """The one Retry-After in *source*, its headers, or the headers of its response."""
+    """The one Retry-After in *source*, its headers, or the headers of its response, stripped."""
     for headers in (source, _look(source, "headers"), _look(source, "response.headers")):
         try:
             found = [value for name, value in headers.items() if str(name).lower() == "retry-after"]
+            if len(found) == 1 and isinstance(found[0], str):
+                return str.strip(found[0], " \t")  # past any method of a subclass
         except Exception:  # noqa: BLE001, S112 - no mapping of headers; perhaps the next is
             continue
-        if len(found) == 1 and isinstance(found[0], str):
-            return found[0]
     return None
 
 

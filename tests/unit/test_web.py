@@ -476,6 +476,36 @@ class TestHostileInput:
 
         assert web.transient(MuteError()) is False
 
+    class Stubborn(str):
+        """A text, an attribute or a list of arguments that refuses whatever is done with it."""
+
+        def refuse(self, *args):
+            raise RuntimeError
+
+        __eq__ = __bool__ = __iter__ = strip = upper = startswith = refuse
+        __hash__ = str.__hash__
+
+    @pytest.mark.parametrize("value", [Stubborn(" 7"), mock.Mock(spec=str)], ids=["own", "mock"])
+    def test_headers_that_are_texts_of_their_own(self, value):
+        """What a text says is read past its methods; what only claims to be one is none."""
+        expected = 7.0 if isinstance(value, self.Stubborn) else None
+        assert web.retry_after(header(value)) == expected
+        error = fake("aiohttp.ClientResponseError", status=503, headers=header(value))
+        verdict = web.transient(error)
+        assert verdict is True or verdict.after == expected
+
+    @pytest.mark.parametrize("value", [Stubborn("GET"), 5, mock.Mock(), type("No", (), {})()])
+    @pytest.mark.parametrize("name", ["args", "errno", "request", "exceptions", "__class__"])
+    @pytest.mark.parametrize(
+        "base", [OSError, fake("aiodns.DNSError"), fake("requests.ConnectionError"), ExceptionGroup]
+    )
+    def test_attributes_that_fight(self, base, name, value):
+        """A verdict all the same; what is known of no error is not transient."""
+        base = base if isinstance(base, type) else type(base)
+        error = type("Hostile", (base,), {name: property(lambda self: value)})("x", [OSError()])
+        assert web.Transient(methods=["GET"])(error) in {True, False}
+        assert web.retry_after(error) is None
+
     def test_response_that_raises(self):
         """A response that answers nothing is no answer."""
         error = fake("requests.exceptions.HTTPError", response=self.Trap())

@@ -1,0 +1,35 @@
+"""Coverage-guided fuzzing of ``web.retry_after`` and ``web.transient``, for so many seconds.
+
+    python tests/fuzz/fuzz.py [SECONDS] [options of libFuzzer]
+
+60 seconds unless said otherwise.  Exit status 0: nothing was found.  What is found is printed with
+its traceback and kept in build/fuzz; ``python tests/fuzz/fuzz.py FILE`` plays it again, and
+belongs into tests/unit as an example of its own once it is understood.  Needs the extra ``fuzz``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["retrying_elegant", "fuzz_cases", "fuzz_oracle"]):
+    import fuzz_cases
+
+FOUND = Path(__file__).parents[2] / "build" / "fuzz"
+
+
+def main(arguments: list[str]) -> None:
+    FOUND.mkdir(parents=True, exist_ok=True)
+    options = [f"-artifact_prefix={FOUND}/", "-max_len=400", "-timeout=10"]
+    if not arguments or arguments[0].startswith("-"):
+        arguments = ["60", *arguments]
+    if not Path(arguments[0]).exists():
+        arguments[0] = f"-max_total_time={int(arguments[0])}"
+    atheris.Setup([sys.argv[0], *options, *arguments], fuzz_cases.check)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
