@@ -32,8 +32,10 @@ def wrap(
 ) -> Callable[..., Any]:
     """Give a function that calls *fn* under *policy*."""
     budget = policy.budget
+    has_returned = False
 
     def bare(*args: Any, **kwargs: Any) -> Any:
+        nonlocal has_returned
         start = _clock.time.monotonic()
         try:
             value = fn(*args, **kwargs) if kwargs else fn(*args)
@@ -42,8 +44,10 @@ def wrap(
             if not _goes_on(failed, Attempt(policy, name, start, args, kwargs), error):
                 raise
         else:
-            if type(value) is CoroutineType:
-                refuse_coroutine(value, name)
+            if not has_returned:  # what it has returned once tells what kind of function it is
+                if type(value) is CoroutineType:
+                    refuse_coroutine(value, name)
+                has_returned = True
             if budget is not None:
                 budget.earn()
             return value

@@ -74,6 +74,21 @@ class TestDecorator:
             retry(**options)(start)()
         assert flaky.calls == len(script)
 
+    def test_a_plain_function_that_returns_coroutines_each_time(self):
+        """Refused each time, not only the first."""
+        start = retry(lambda: fetch_async())
+        for _ in range(3):
+            with pytest.raises(TypeError, match=r"plain function that returned a coroutine"):
+                start()
+
+    def test_a_plain_function_that_hands_one_on(self):
+        """What has returned something else before is no coroutine function in disguise."""
+        made = fetch_async()
+        take = retry([made, "first"].pop)
+        assert take() == "first"
+        assert take() is made
+        made.close()
+
 
 def call_sync(fn, **options):
     with retrying(**options) as call:
