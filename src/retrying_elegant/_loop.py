@@ -255,10 +255,10 @@ class Loop:
         attempt = kind(policy, label, _clock.time.monotonic())
         yield attempt
         if attempt._stage == SUCCEEDED:
-            return
-        if attempt._goes_on():
-            _warn_in_async_code(sys._getframe(1))
+            return  # at once, as nearly all do
         while attempt._goes_on():
+            if attempt._number == 1:
+                _warn_in_async_code(sys._getframe(1))
             attempt = _sync_driver.pause(attempt)
             if attempt._reason is not None:
                 attempt._raise_late()
