@@ -34,15 +34,36 @@ def wrap(
         start = _clock.time.monotonic()
         try:
             value = await (fn(*args, **kwargs) if kwargs else fn(*args))
-        except Exception as error:
-            failed: list[Attempt] = []
-            if not await _goes_on(failed, Attempt(policy, name, start, args, kwargs), error):
+        except Exception as error:  # noqa: BLE001 - it leaves, unless a retry follows
+            attempt = Attempt(policy, name, start, args, kwargs)
+            try:
+                if await gives_up(attempt, error):
+                    raise
+            except BaseException:
+                del attempt  # the error's traceback holds this frame
                 raise
         else:
             if budget is not None:
                 budget.earn()
             return value
-        return await run(await pause(failed.pop()), fn)
+        # Not in a function of its own: tasks wait by the ten thousand, each with its frames.
+        try:
+            while True:
+                attempt = await pause(attempt)
+                if attempt._reason is not None:
+                    break  # the wait took too long
+                try:
+                    value = await (fn(*args, **kwargs) if kwargs else fn(*args))
+                except Exception as error:
+                    if await gives_up(attempt, error):
+                        raise
+                else:
+                    await accepted(attempt, value)
+                    return value
+            with context_kept(attempt._error):
+                raise attempt._error
+        finally:
+            del attempt  # as above
 
     async def watched(*args: Any, **kwargs: Any) -> Any:
         start = _clock.time.monotonic()
@@ -178,11 +199,3 @@ async def give_up(attempt: Attempt) -> None:
     """Tell that the call has ended without success."""
     _events.gave_up(attempt)
     await fire(attempt._policy.on_give_up, attempt)
-
-
-async def _goes_on(failed: list[Attempt], attempt: Attempt, error: Exception) -> bool:
-    """Tell whether the call goes on after *attempt*, its first, which is then put into *failed*."""
-    if await gives_up(attempt, error):
-        return False
-    failed.append(attempt)
-    return True

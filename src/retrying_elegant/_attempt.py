@@ -128,7 +128,7 @@ class Attempt:
 
     @property
     def number(self) -> int:
-        """Which attempt of its call this is, counted from 1."""
+        """Which attempt of its call this is, from 1; 0 for a call in a block that came too late."""
         return self._number
 
     @property
@@ -140,12 +140,12 @@ class Attempt:
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """The positional arguments of the call; empty in a loop. Never logged."""
+        """The positional arguments of a decorated call or one in a block; never logged."""
         return self._args
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
-        """The keyword arguments of the call; empty in a loop. Never logged."""
+        """The keyword arguments of a decorated call or one in a block; never logged."""
         return MappingProxyType(self._kwargs)
 
     @property

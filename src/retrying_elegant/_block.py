@@ -10,7 +10,7 @@ import warnings
 
 from . import _async_driver, _checks, _clock, _decision, _sync_driver
 from ._attempt import Attempt
-from ._errors import add_note
+from ._errors import add_note, context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class AnyBlock:
                 add_note(error, missed)
         return False
 
-    def _begin(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> BlockAttempt:
-        """Give the first attempt of a call; where it is too late for that, it has given up."""
+    def _name_for(self, fn: Callable[..., Any]) -> str:
+        """Give the name of the call of *fn* that begins, if it may."""
         self._used = True
         if not self._open:
             raise RuntimeError("this block has ended: `call` works inside its `with` only")
@@ -103,24 +103,21 @@ class AnyBlock:
         if _checks.is_generator_function(fn) or _checks.is_async_generator_function(fn):
             rule = "a function whose result comes at once, not a generator function"
             _checks.refuse(TypeError, "fn", fn, rule)
-        name = self._policy.name or _checks.name_of(fn)
+        return self._policy.name or _checks.name_of(fn)
+
+    def _first(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BlockAttempt:
+        """Give the first attempt of a call; where it is too late for that, it has given up."""
         attempt = BlockAttempt(self._policy, name, self._start, args, kwargs)
         attempt._block = self
         attempt._slept = self._slept
         _decision.begins_late(attempt, _clock.time.monotonic())
         return attempt
 
-    def _end_at(self, attempt: Attempt) -> NoReturn:
-        """End the block without the error of the call that gave up with *attempt*."""
-        error = attempt._error
-        try:
-            if not self._open:  # a task that outlived the block: there is nothing to end any more
-                raise error
-            if self._error is None:
-                self._error = error
-            raise EndOfBlock(self)
-        finally:
-            del error, attempt  # the error's traceback holds this frame
+    def _end(self, error: Exception) -> NoReturn:
+        """End the block without *error*, with which a call of it gave up."""
+        if self._error is None:
+            self._error = error
+        raise EndOfBlock(self)
 
     def _without_end(self, error: BaseException) -> BaseException | None:
         """Give *error* without what only ends this block, alone or in a task group's group."""
@@ -144,18 +141,29 @@ class Block(AnyBlock):
         Raises:
             Exception: the error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
-            TypeError: *fn* is a coroutine function.
+            TypeError: *fn* cannot be called, is a generator function, a coroutine
+                function, or returned a coroutine.
+            RuntimeError: the block has ended.
         """
         if _checks.is_coroutine_function(fn):
             raise TypeError(f"{_checks.name_of(fn)} is a coroutine function: {_ASYNC_FORM}")
-        fallback = None if self._raises else self._end_at
+        name = self._name_for(fn)
+        ends: list[Exception] = []  # the error at which a quiet block ends
+        take = None if self._raises else lambda attempt: ends.append(attempt._error)
         try:
             # No name for the attempt: this frame would hold it, and its error, to the end.
-            value: R = _sync_driver.run(self._begin(fn, args, kwargs), fn, fallback)
-        except (Exception, EndOfBlock):
+            value: R = _sync_driver.run(self._first(name, args, kwargs), fn, take)
+        except Exception:
             self._succeeded = False
             raise
-        return value
+        if not ends:
+            return value
+        self._succeeded = False
+        if self._open:
+            self._end(ends.pop())
+        # A task that outlived the block: there is nothing to end any more.
+        with context_kept(ends[0]):
+            raise ends.pop()
 
 
 class AsyncBlock(AnyBlock):
@@ -170,12 +178,23 @@ class AsyncBlock(AnyBlock):
         Raises:
             Exception: the error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
+            TypeError: *fn* cannot be called, or is a generator function.
+            RuntimeError: the block has ended.
         """
-        fallback = None if self._raises else self._end_at
+        name = self._name_for(fn)
+        ends: list[Exception] = []  # the error at which a quiet block ends
+        take = None if self._raises else lambda attempt: ends.append(attempt._error)
         try:
             # No name for the attempt: this frame would hold it, and its error, to the end.
-            value: R = await _async_driver.run(self._begin(fn, args, kwargs), fn, fallback)
-        except (Exception, EndOfBlock):
+            value: R = await _async_driver.run(self._first(name, args, kwargs), fn, take)
+        except Exception:
             self._succeeded = False
             raise
-        return value
+        if not ends:
+            return value
+        self._succeeded = False
+        if self._open:
+            self._end(ends.pop())
+        # A task that outlived the block: there is nothing to end any more.
+        with context_kept(ends[0]):
+            raise ends.pop()

@@ -1,8 +1,7 @@
 """Budget: how many retries one target may cost, tied to its successes.
 
 Owns the token bucket, counted in whole thousandths of a token.  Leaves when to
-take a token to the decision core.  It is the only object here that is shared
-between calls and changes.
+take a token to ``decision``.  Of all that a policy holds, it is the only thing that changes.
 """
 
 from __future__ import annotations

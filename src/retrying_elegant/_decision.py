@@ -9,6 +9,8 @@ ask it the same questions and act on the answers.  Times are float seconds.
 
 from __future__ import annotations
 
+from math import inf
+
 from . import _checks
 from ._attempt import NOTHING, SUCCEEDED
 from ._errors import RetryError, TryAgain, given_up, text_of
@@ -149,14 +151,22 @@ def _is_retryable(attempt: Attempt, error: Exception, timed_out: bool) -> bool:
 def _wait(attempt: Attempt) -> float:
     rule = attempt._policy.wait
     if isinstance(rule, Backoff):
-        wait = rule.draw(attempt._number, attempt._waited)
+        # As a method, which is called faster than an object.
+        wait = _seconds(rule.__call__(attempt))
     elif callable(rule):
-        wait = _checks.seconds("wait(...)", rule(attempt))
+        wait = _seconds(rule(attempt))
     elif isinstance(rule, tuple):
         wait = rule[min(attempt._number, len(rule)) - 1]
     else:
         wait = rule
     return wait if attempt._hint is None else wait + attempt._hint
+
+
+def _seconds(wait: Any) -> float:
+    """Give what a rule has answered; that of the backoffs is a float already, and within bounds."""
+    if type(wait) is float and 0 <= wait < inf:
+        return wait
+    return _checks.seconds("wait(...)", wait)
 
 
 def _stop(attempt: Attempt, reason: Reason) -> bool:

@@ -182,7 +182,9 @@ def text_of(error: BaseException) -> str:
     """The beginning of the text of *error*, which may be megabytes."""
     try:
         text = str(error)
-        return text if len(text) <= 400 else text.lstrip()[:400]
+        if type(text) is str and len(text) <= 400:
+            return text
+        return str.lstrip(text)[:400]  # a plain one, even of a subclass
     except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
         return f"<its text raised {_name_of(type(trouble))}>"
 

@@ -1,9 +1,10 @@
 """Events: who is told what a call does.
 
 Owns the log, the note and record on an error that is given up on, telling the
-observers of the whole process, and how a failing hook is treated.  Leaves
-running the hooks to the drivers, which differ in whether they can await them.
-Nothing here changes what a call does.
+observers of the whole process, crediting the budget with a success, letting go of
+what a failed attempt held, and how a failing hook is treated.  Leaves running the
+hooks to the drivers, which differ in whether they can await them.  Nothing here
+changes what becomes of a call.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ._errors import context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
     from typing import Any, NoReturn, Self
 
@@ -285,12 +285,7 @@ class AsyncPasses:
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self) -> Awaitable[AsyncAttempt]:
-        if self._attempt._stage == SUCCEEDED:
-            raise StopAsyncIteration  # at once, for a coroutine would cost more than all this
-        return self._advance()
-
-    async def _advance(self) -> AsyncAttempt:
+    async def __anext__(self) -> AsyncAttempt:
         attempt = self._attempt
         if not self._has_begun:
             self._has_begun = True

@@ -99,10 +99,12 @@ class Policy(Value):
             asked only when another attempt is to follow.
         timeout: Seconds from the start within which the next attempt must start,
             waits included; None: no limit. A wait that would not end in time is not
-            begun, and no running attempt is interrupted.
+            begun, and no running attempt is interrupted. The ``before_attempt`` hooks
+            belong to the attempt.
         attempt_timeout: Async only: seconds after which an attempt is cancelled and
-            counts as failed with TimeoutError. In a sync loop it only shows as
-            ``attempt.timeout``.
+            counts as failed with TimeoutError, which is retried unless *unless* names
+            it. In a sync loop it only shows as ``attempt.timeout``; sync functions and
+            blocks refuse it.
         budget: The :class:`RetryBudget` of the target.
         before_attempt: Hooks that run before each attempt, given the :class:`Attempt`.
         on_retry: Hooks that run when a retry has been decided, before its wait.
@@ -206,8 +208,9 @@ class Policy(Value):
         >>> Policy(timeout=30).replace(timeout=None)
         Policy()
         """
-        fields: dict[str, Any] = {**self.__dict__, **changes}
+        fields = self.__dict__.copy()
         del fields["_is_plain"]
+        fields.update(changes)
         return type(self)(**fields)
 
     __replace__ = replace

@@ -39,19 +39,41 @@ def wrap(
         start = _clock.time.monotonic()
         try:
             value = fn(*args, **kwargs) if kwargs else fn(*args)
-        except Exception as error:
-            failed: list[Attempt] = []
-            if not _goes_on(failed, Attempt(policy, name, start, args, kwargs), error):
+        except Exception as error:  # noqa: BLE001 - it leaves, unless a retry follows
+            attempt = Attempt(policy, name, start, args, kwargs)
+            try:
+                if gives_up(attempt, error):
+                    raise
+            except BaseException:
+                del attempt  # the error's traceback holds this frame
                 raise
         else:
-            if not has_returned:  # what it has returned once tells what kind of function it is
+            if not has_returned:  # what it has returned once is taken to tell what it is
                 if type(value) is CoroutineType:
                     refuse_coroutine(value, name)
                 has_returned = True
             if budget is not None:
                 budget.earn()
             return value
-        return run(pause(failed.pop()), fn)
+        try:
+            while True:
+                attempt = pause(attempt)
+                if attempt._reason is not None:
+                    break  # the wait took too long
+                try:
+                    value = fn(*args, **kwargs) if kwargs else fn(*args)
+                except Exception as error:
+                    if gives_up(attempt, error):
+                        raise
+                else:
+                    if type(value) is CoroutineType:
+                        refuse_coroutine(value, name)
+                    accepted(attempt, value)
+                    return value
+            with context_kept(attempt._error):
+                raise attempt._error
+        finally:
+            del attempt  # as above
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         start = _clock.time.monotonic()
@@ -175,11 +197,3 @@ def give_up(attempt: Attempt) -> None:
     """Tell that the call has ended without success."""
     _events.gave_up(attempt)
     fire(attempt._policy.on_give_up, attempt)
-
-
-def _goes_on(failed: list[Attempt], attempt: Attempt, error: Exception) -> bool:
-    """Tell whether the call goes on after *attempt*, its first, which is then put into *failed*."""
-    if gives_up(attempt, error):
-        return False
-    failed.append(attempt)
-    return True

@@ -1,7 +1,7 @@
 """Backoff: how many seconds to wait before retry *n*.
 
 Owns the arithmetic from a retry number to seconds.  Leaves whether to retry at
-all to the decision core, and sleeping to the drivers.  Retry numbers start at
+all to ``decision``, and sleeping to the drivers.  Retry numbers start at
 1; all durations are float seconds.
 
 Each rule is a frozen value: equal by value, readable, picklable, without state.
@@ -55,12 +55,8 @@ class Backoff(Value):
 
     def __call__(self, attempt: Attempt) -> float:
         """Draw the wait after the failed *attempt*, in seconds."""
-        return self.draw(attempt.number, attempt.waited)
-
-    def draw(self, n: int, previous: float) -> float:
-        """Draw the wait before retry *n*, when *previous* seconds were waited before the last."""
         try:
-            high = self.rule(n)
+            high = self.rule(attempt.number)
             if high > self.cap:
                 high = self.cap
         except OverflowError:
@@ -301,8 +297,7 @@ class decorrelated(Backoff):  # noqa: N801
         """Give the least and the greatest wait before retry *n*, in seconds."""
         return min(self.initial, self.cap), self._capped(n)
 
-    def draw(self, n: int, previous: float) -> float:
-        """Draw the wait before retry *n*, when *previous* seconds were waited before the last."""
-        if n == 1:
-            previous = self.initial
+    def __call__(self, attempt: Attempt) -> float:
+        """Draw the wait after the failed *attempt*, in seconds."""
+        previous = attempt.waited if attempt.number > 1 else self.initial
         return min(self.cap, random.uniform(self.initial, previous * 3))  # noqa: S311
