@@ -117,6 +117,7 @@ class AnyBlock:
         """End the block without *error*, with which a call of it gave up."""
         if self._error is None:
             self._error = error
+        del error  # the traceback of the end holds this frame
         raise EndOfBlock(self)
 
     def _without_end(self, error: BaseException) -> BaseException | None:

@@ -32,10 +32,8 @@ def wrap(
 ) -> Callable[..., Any]:
     """Give a function that calls *fn* under *policy*."""
     budget = policy.budget
-    has_returned = False
 
     def bare(*args: Any, **kwargs: Any) -> Any:
-        nonlocal has_returned
         start = _clock.time.monotonic()
         try:
             value = fn(*args, **kwargs) if kwargs else fn(*args)
@@ -48,10 +46,8 @@ def wrap(
                 del attempt  # the error's traceback holds this frame
                 raise
         else:
-            if not has_returned:  # what it has returned once is taken to tell what it is
-                if type(value) is CoroutineType:
-                    refuse_coroutine(value, name)
-                has_returned = True
+            if type(value) is CoroutineType:
+                refuse_coroutine(value, name)
             if budget is not None:
                 budget.earn()
             return value

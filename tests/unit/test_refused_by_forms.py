@@ -81,13 +81,13 @@ class TestDecorator:
             with pytest.raises(TypeError, match=r"plain function that returned a coroutine"):
                 start()
 
-    def test_a_plain_function_that_hands_one_on(self):
-        """What has returned something else before is no coroutine function in disguise."""
+    def test_a_plain_function_that_returns_one_now_and_then(self):
+        """As one does that finds some answers in a cache."""
         made = fetch_async()
-        take = retry([made, "first"].pop)
-        assert take() == "first"
-        assert take() is made
-        made.close()
+        get = retry([made, "cached"].pop)
+        assert get() == "cached"
+        with pytest.raises(TypeError, match=r"plain function that returned a coroutine"):
+            get()
 
 
 def call_sync(fn, **options):
