@@ -46,6 +46,18 @@ sys.exit(7)
 """
 
 
+@pytest.fixture(autouse=True)
+def no_signal_is_ignored():
+    """Let the programs heed what a run in the background, as under nohup, has inherited."""
+    before = {number: signal.getsignal(number) for number in (1, 2, 3, 15)}  # HUP, INT, QUIT, TERM
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def environment():
     return {**os.environ, "PYTHONPATH": SOURCE, "TERM": "xterm"}
 
