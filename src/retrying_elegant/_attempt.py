@@ -32,7 +32,7 @@ NOTHING: Any = object()
 # How far an attempt has got; only the `with` of a loop's attempt makes all of these steps.
 NEW, ENTERED, LEFT, SUCCEEDED = range(4)
 
-HISTORY = 10  # failed attempts that a record describes
+_HISTORY = 10  # failed attempts that a record describes
 
 
 class Attempt:
@@ -111,12 +111,12 @@ class Attempt:
             self._number + 1,
             wait,
             self._slept + wait,
-            self._history[-3 * HISTORY :],
+            self._history[-3 * _HISTORY :],
         )
 
     def _history_lines(self) -> tuple[str, ...]:
         """Put the last failed attempts into words."""
-        history = iter(self._history[-3 * HISTORY :])
+        history = iter(self._history[-3 * _HISTORY :])
         failures = list(zip(history, history, history, strict=True))
         first = self._number - len(failures) + 1
         return tuple(in_words(number, *failure) for number, failure in enumerate(failures, first))

@@ -110,7 +110,7 @@ class AnyBlock:
         attempt = BlockAttempt(self._policy, name, self._start, args, kwargs)
         attempt._block = self
         attempt._slept = self._slept
-        _decision.begins_late(attempt, _clock.time.monotonic())
+        _decision.give_up_if_late(attempt, _clock.time.monotonic())
         return attempt
 
     def _end(self, error: Exception) -> NoReturn:

@@ -63,9 +63,7 @@ def after_failure(
         ValueError when one returns what it may not.
     """
     policy, number = attempt._policy, attempt._number
-    elapsed = now - attempt._start
-    if elapsed < attempt._slept:  # a clock that stands still cannot hide the waits
-        elapsed = attempt._slept
+    elapsed = attempt._elapsed(now)
 
     if error is None:
         attempt._history += (elapsed, None, "")
@@ -102,18 +100,17 @@ def is_late(attempt: Attempt, now: float, ahead: float = 0.0) -> bool:
     return not _stop(attempt, "timeout")
 
 
-def begins_late(attempt: Attempt, now: float) -> bool:
+def give_up_if_late(attempt: Attempt, now: float) -> None:
     """
-    Tell whether the timeout has passed before the first *attempt*; then the call gives up.
+    Give up before the first *attempt* where the timeout has passed already.
 
     The attempt becomes number 0, for none was made.
     """
     timeout = attempt._policy.timeout
-    if timeout is None or attempt._elapsed(now) < timeout:
-        return False
-    attempt._number = 0
-    attempt._error = TimeoutError(f"{attempt.name} was not run: {timeout:g} s had passed")
-    return not _stop(attempt, "timeout")
+    if timeout is not None and attempt._elapsed(now) >= timeout:
+        attempt._number = 0
+        attempt._error = TimeoutError(f"{attempt.name} was not run: {timeout:g} s had passed")
+        _stop(attempt, "timeout")
 
 
 def wait_interrupted(attempt: Attempt) -> None:
@@ -139,9 +136,7 @@ def _is_retryable(attempt: Attempt, error: Exception, timed_out: bool) -> bool:
         return True
     on = policy.on
     if isinstance(on, _CLASSES):
-        return isinstance(error, on) or (
-            isinstance(error, BaseExceptionGroup) and all(isinstance(e, on) for e in _leaves(error))
-        )
+        return isinstance(error, on) or all(isinstance(e, on) for e in _leaves(error))
     verdict = _checks.answer("on", on(error))
     if isinstance(verdict, TryAgain):
         attempt._hint = verdict.after

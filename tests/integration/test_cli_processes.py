@@ -25,6 +25,7 @@ import retrying_elegant
 
 SOURCE = str(Path(retrying_elegant.__file__).parent.parent)
 PROGRAM = [sys.executable, "-m", "retrying_elegant"]
+pytestmark = pytest.mark.usefixtures("no_signal_is_ignored")
 PATIENCE = 20  # seconds until a test that hangs fails
 
 # A command that says it is up, counts signals, and ends so many seconds after the first.
@@ -44,18 +45,6 @@ while time.monotonic() < end:
 print("counted", len(got), flush=True)
 sys.exit(7)
 """
-
-
-@pytest.fixture(autouse=True)
-def no_signal_is_ignored():
-    """Let the programs heed what a run in the background, as under nohup, has inherited."""
-    before = {number: signal.getsignal(number) for number in (1, 2, 3, 15)}  # HUP, INT, QUIT, TERM
-    for number, handler in before.items():
-        if handler is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def environment():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +43,15 @@ def own_waits(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return monkeypatch
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Reference counting alone."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -339,18 +339,6 @@ class TestAttemptTimeout:
         assert shell("exit 3", "--attempt-timeout", "60", "--attempts", "1") == 3
 
 
-@pytest.fixture
-def no_signal_is_ignored():
-    """Heed what a run in the background, as under nohup, has inherited as ignored."""
-    before = {number: signal.getsignal(number) for number in (1, 2, 3, 15)}  # HUP, INT, QUIT, TERM
-    for number, handler in before.items():
-        if handler is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.mark.usefixtures("system", "no_signal_is_ignored")
 class TestSignals:
     """Signals reach the command; after one, no further attempt is made."""

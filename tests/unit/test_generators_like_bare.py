@@ -28,15 +28,6 @@ from ways import run_async
 from retrying_elegant import retry, testing
 
 
-@pytest.fixture
-def no_collector():
-    """Reference counting alone."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 class Service:
     """Generators of each kind of method, each failing once and then giving what it got."""
 

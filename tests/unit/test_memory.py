@@ -67,15 +67,6 @@ class Leaky:
         return sum(isinstance(thing, Local) for thing in self.alive)
 
 
-@pytest.fixture
-def no_collector():
-    """Reference counting alone."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 def left_by_many(way, leaky, *args, **options):
     """What the same call over and over leaves: objects alive, and garbage for the collector."""
 

@@ -22,15 +22,6 @@ class Thing:
     """What an attempt holds, or returns."""
 
 
-@pytest.fixture
-def no_collector():
-    """Reference counting alone."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
 def left_by_many(way, risky, *args, **options):
     """What the same call over and over leaves for the collector."""
 
