@@ -1,7 +1,7 @@
 """Architecture: which module imports which, and what each owns, read from the modules.
 
 Owns the places of the boxes and the ways of the arrows.  Leaves the layers, and
-reading the imports, to ``tests/unit/test_map.py``, which holds the arrows to
+reading the imports, to ``tests/unit/map_parts.py``; ``test_map`` holds the arrows to
 pointing down.  An arrow that follows from others (A imports B imports C, so A
 may as well import C) is left out.
 
@@ -22,7 +22,7 @@ import report
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
-from test_map import LAYERS, LEAVES, PACKAGE, imports
+from map_parts import LAYERS, LEAVES, PACKAGE, imports
 
 # What each layer is for, from the top down.
 ROOMS = (
@@ -137,7 +137,8 @@ def _middles(
         for row in spots:
             # A little less than the mean, which draws everything towards the middle.
             wanted = [
-                0.9 * fsum(middle[other] for other in beside[s]) / len(beside[s]) for s in row
+                0.9 * fsum(middle[other] for other in beside[s]) / max(len(beside[s]), 1)
+                for s in row
             ]
             rightmost = _apart(row, wanted)
             leftmost = [-x for x in reversed(_apart(row[::-1], [-x for x in reversed(wanted)]))]

@@ -48,7 +48,7 @@ class TestPromises:
 
     def test_what_is_not_there_is_missed(self):
         """A check that finds everything would find nothing out."""
-        here = "tests/unit/test_promises.py"
+        here = "tests/unit/docs/test_promises.py"
         assert is_there(f"{here}::TestPromises::test_it_is_there")
         assert not is_there(f"{here}::TestPromises::test_nothing")
         assert not is_there(f"{here}::test_it_is_there")
