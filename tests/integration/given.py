@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._events(int(parse_qs(target.query)["after"][0]))
         return self._answer({"path": target.path, "body": body.decode()})
 
-    do_POST = do_GET  # noqa: N815 - the name that the base class calls
+    do_POST = do_PUT = do_GET  # noqa: N815 - the names that the base class calls
 
     def _session(self) -> None:
         """A token."""

@@ -276,8 +276,8 @@ class TestJobsAndProcesses:
 
     def test_another_exit_status(self, page):
         """Not retried."""
-        assert not page["may_pass"](subprocess.CalledProcessError(1, "upload"))
-        assert page["may_pass"](subprocess.TimeoutExpired("upload", 60))
+        assert not page["is_transient"](subprocess.CalledProcessError(1, "upload"))
+        assert page["is_transient"](subprocess.TimeoutExpired("upload", 60))
 
     def test_celery(self, page, server):
         """The policy of the function is enough."""
@@ -312,8 +312,8 @@ class TestAnotherPolicy:
     def test_the_answer_is_the_same(self, page):
         """And the policy is what it was."""
         assert page["answer"] == "six by nine: 42"
-        assert page["ask_patiently"].policy == page["NET"]
-        assert page["ask_patiently"].__wrapped__ is page["ask"]
+        assert page["solve_patiently"].policy == page["NET"]
+        assert page["solve_patiently"].__wrapped__ is page["solve"]
 
     def test_a_method_takes_its_object(self, page):
         """As the page says of `__wrapped__`."""
