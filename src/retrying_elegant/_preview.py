@@ -1,14 +1,15 @@
 """Preview: what a policy would do, before it does it.
 
-Owns the rows of the table (what is waited before each attempt, when it can
-start) and their text.  Leaves the drawing for notebooks to ``preview_html``.
-Imported when a preview is asked for and not before, so that it may import what
-the rest avoids.  All times are float seconds.
+Owns the rows of the table (the wait before each attempt, and when it can start),
+their text, and the table and drawing that notebooks show.  Imported when a preview
+is requested and not before, so that it may import what the rest avoids.  All times
+are float seconds.
 """
 
 from __future__ import annotations
 
-from math import fsum, inf, nan
+from html import escape
+from math import floor, fsum, inf, log10, nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import _checks, _clock, _decision, backoff
@@ -28,6 +29,11 @@ _UNLIMITED = 10  # attempts shown of a policy that allows any number
 _RUNS = 500  # calls that are played to learn what a callable waits
 _PARTS = 32  # equally likely parts of a distribution
 _UNKNOWN: Spread = (0.0, nan, inf)
+
+# The drawing. Text and lines take the color of the page, to be readable on light and dark ones.
+_DRAWN = 40  # attempts: more would not fit a screen
+_LEFT, _WIDTH, _LINE, _FOOT = 40, 560, 20, 36  # pixels
+_BAR = "#4c8dd6"  # in between: it stands out from white and from black
 
 
 class Row(NamedTuple):
@@ -102,9 +108,7 @@ class Preview(Value):
         return "\n".join(lines + self.footnotes())
 
     def _repr_html_(self) -> str:
-        from ._preview_html import html
-
-        return html(self)
+        return _html(self)
 
 
 def preview(policy: Policy, n: int | None = None) -> Preview:
@@ -215,3 +219,71 @@ def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) ->
             if _decision.is_late(attempt, attempt._start):
                 break
     return [(min(seen), fsum(seen) / len(seen), max(seen)) for seen in answers if seen]
+
+
+def _html(preview: Preview) -> str:
+    """Give *preview* as a table and a drawing."""
+    head = "<tr><th>attempt<th>wait low, s<th>mean<th>high<th>starts after, s, low<th>high</tr>"
+    lines = []
+    for number, *times, certain in preview:
+        cells = "".join(f"<td>{shown(time)}" for time in times)
+        lines.append(f"<tr><td>{number}{'' if certain else '?'}{cells}</tr>")
+    notes = "".join(f"<p>{escape(note)}</p>" for note in preview.footnotes())
+    return (
+        f"<div><p><code>{escape(repr(preview.policy))}</code></p>{_drawing(preview)}"
+        f"<table>{head}{''.join(lines)}</table>{notes}</div>"
+    )
+
+
+def _drawing(preview: Preview) -> str:
+    rows = preview.rows[:_DRAWN]
+    # The timeout is where the drawing ends, if it may cut attempts off.
+    certain = rows[-1].certain
+    known = [row.elapsed_high for row in rows if row.elapsed_high < inf]
+    end = max(known)
+    if not certain:
+        end = preview.policy.timeout or end
+    end = max(end, 1e-9)  # something to divide by, also where nothing is waited
+
+    def x(time: float) -> float:
+        return _LEFT + _WIDTH * min(time / end, 1.0)
+
+    marks = []
+    mean = 0.0
+    for line, row in enumerate(rows):
+        y = _LINE * line + 4
+        left, right = x(row.elapsed_low), x(row.elapsed_high)
+        look = 'fill-opacity=".45"' if row.certain else 'fill-opacity=".15" stroke-dasharray="3 2"'
+        told = f"attempt {row.number}: {shown(row.elapsed_low)} to {shown(row.elapsed_high)} s"
+        marks.append(
+            f'<text x="{_LEFT - 8}" y="{y + 10}" text-anchor="end">{row.number}</text>'
+            f'<rect x="{left:.1f}" y="{y}" width="{max(right - left, 2):.1f}" height="12" rx="2" '
+            f'fill="{_BAR}" stroke="{_BAR}" {look}><title>{told}</title></rect>'
+        )
+        mean += row.wait_mean
+        if mean <= end:
+            marks.append(f'<circle cx="{x(mean):.1f}" cy="{y + 6}" r="2.5"/>')
+    bottom = _LINE * len(rows) + 4
+    for time in _ticks(end):
+        at = f"{x(time):.1f}"
+        marks += [
+            f'<path d="M{at} 0V{bottom}" stroke="currentColor" stroke-opacity=".2"/>',
+            f'<text x="{at}" y="{bottom + 14}" text-anchor="middle">{time:g}</text>',
+        ]
+    legend = "seconds since the start; a dot is the average" + (
+        "" if certain else "; ends at timeout"
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_LEFT + _WIDTH + 20}" '
+        f'height="{bottom + _FOOT}" role="img" aria-label="when each attempt can start" '
+        f'fill="currentColor" font-family="sans-serif" font-size="11">{"".join(marks)}'
+        f'<text x="{_LEFT}" y="{bottom + 30}">{legend}</text></svg>'
+    )
+
+
+def _ticks(end: float) -> Iterator[float]:
+    """Give round numbers from 0 to *end*, some five to ten."""
+    power = 10.0 ** floor(log10(end))
+    step = next(power * part for part in (0.1, 0.2, 0.5, 1.0) if end <= 10 * power * part)
+    for count in range(floor(end / step) + 1):
+        yield count * step

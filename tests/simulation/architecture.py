@@ -22,7 +22,7 @@ import report
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
-from map_parts import LAYERS, LEAVES, PACKAGE, imports
+from map_parts import LAYERS, LEAVES, PACKAGE, PARTS, imports
 
 # What each layer is for, from the top down.
 ROOMS = (
@@ -207,10 +207,13 @@ def svg() -> str:
 def table() -> list[str]:
     """A row of Markdown for each module that says what it owns, from the top down."""
     layers = [sorted(layer) for layer in reversed(LAYERS)]
-    leaves = sorted(LEAVES, key=lambda name: name.lstrip("_"))
+    parts = [f"{path.parent.name}.{path.stem}" for path in PARTS]
+    packages = {path.parent.name for path in PARTS}
+    leaves = sorted([*LEAVES - packages, *parts], key=lambda name: name.lstrip("_"))
     rows = []
     for module in [name for layer in (*layers, leaves) for name in layer]:
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+        path = PACKAGE / f"{module.replace('.', '/')}.py"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         text = " ".join((ast.get_docstring(tree) or "").replace("``", "`").split())
         found = re.search(r"\bOwns (.*?)\.(?= |$)", text)
         if found:

@@ -28,10 +28,10 @@ LAYERS = [
 ]
 # They may import what they like, and nothing inside imports them: at most a function that needs
 # one does so when it is called.
-LEAVES = {"web", "testing", "instrumentation", "_cli", "_demo", "_run", "__main__"}
-LEAVES |= {"_preview", "_preview_html"}
+LEAVES = {"web", "testing", "instrumentation", "cli", "_preview", "__main__"}
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+PARTS = sorted(PACKAGE.glob("*/*.py"))  # of the leaves that are packages
+MODULES = sorted({*(path.stem for path in PACKAGE.glob("*.py")), *(p.parent.name for p in PARTS)})
 INSIDE = [name for name in MODULES if name in LEVEL]
 
 

@@ -12,9 +12,9 @@ import pytest
 import retrying_elegant
 
 MODULES = [
-    importlib.import_module(f"retrying_elegant.{module.name}")
-    for module in pkgutil.iter_modules(retrying_elegant.__path__)
-    if module.name != "__main__"
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(retrying_elegant.__path__, "retrying_elegant.")
+    if module.name != "retrying_elegant.__main__"
 ]
 
 

@@ -24,7 +24,8 @@ from urllib.error import HTTPError
 import documents
 import pytest
 
-from retrying_elegant import Policy, __version__, _cli, _demo, _run, backoff, testing
+from retrying_elegant import Policy, __version__, backoff, testing
+from retrying_elegant.cli import demo, main, run
 
 POLICY_OPTIONS = {
     "": Policy(),
@@ -74,7 +75,7 @@ WRONG_RUNS = {
 def shell(script, *options, on=None):
     """Run *script* by `run` in this process, with *on* as terminal, and give its exit status."""
     with contextlib.redirect_stderr(on or sys.stderr):
-        return _cli.main(["run", *options, "--", "sh", "-c", script])
+        return main.main(["run", *options, "--", "sh", "-c", script])
 
 
 def counting(folder, *statuses):
@@ -95,13 +96,13 @@ class TestPolicyOptions:
     def test_they_spell_out_a_policy(self, command, words, policy):
         """The same words for both sub-commands."""
         end = ["--", "true"] if command == ["run"] else []
-        assert _cli.parse([*command, *words.split(), *end]).policy == policy
+        assert main.parse([*command, *words.split(), *end]).policy == policy
 
     @pytest.mark.parametrize(("words", "message"), WRONG_OPTIONS.items())
     def test_wrong_ones_are_refused(self, words, message, capsys):
         """Exit status 2, a usage line, and what is wrong."""
         with pytest.raises(SystemExit) as end:
-            _cli.main(["preview", *words.split()])
+            main.main(["preview", *words.split()])
         told = capsys.readouterr().err
         assert end.value.code == 2
         assert told.startswith("usage: retrying-elegant")
@@ -111,7 +112,7 @@ class TestPolicyOptions:
     def test_run_wants_its_command_after_two_dashes(self, words, message, capsys):
         """Likewise."""
         with pytest.raises(SystemExit) as end:
-            _cli.main(["run", *words.split()])
+            main.main(["run", *words.split()])
         told = capsys.readouterr().err
         assert end.value.code == 2
         assert told.startswith("usage: retrying-elegant run [options] -- COMMAND ...\n")
@@ -119,7 +120,7 @@ class TestPolicyOptions:
 
     def test_all_after_two_dashes_is_the_command(self):
         """Whatever it looks like."""
-        options = _cli.parse(["run", "--wait", "1", "--", "make", "--wait", "--", "x"])
+        options = main.parse(["run", "--wait", "1", "--", "make", "--wait", "--", "x"])
         assert options.command == ["make", "--wait", "--", "x"]
 
 
@@ -128,7 +129,7 @@ class TestMain:
 
     def test_demo_is_the_default(self):
         """Nothing given, or `demo`."""
-        assert _cli.parse([]).act is _cli.parse(["demo"]).act is _cli._demo
+        assert main.parse([]).act is main.parse(["demo"]).act is main._demo
 
     def test_the_module_is_the_command(self, monkeypatch, capsys):
         """`python -m` ends with its exit status."""
@@ -141,12 +142,12 @@ class TestMain:
 
     def test_importing_the_module_does_nothing(self):
         """As documentation tools do."""
-        assert importlib.import_module("retrying_elegant.__main__").main is _cli.main
+        assert importlib.import_module("retrying_elegant.__main__").main is main.main
 
     def test_version(self, capsys):
         """It is the package's."""
         with pytest.raises(SystemExit) as end:
-            _cli.main(["--version"])
+            main.main(["--version"])
         assert end.value.code == 0
         assert capsys.readouterr().out == f"retrying-elegant {__version__}\n"
 
@@ -156,8 +157,8 @@ class TestMain:
         def interrupted(options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(_cli, "_demo", interrupted)
-        assert _cli.main([]) == 130
+        monkeypatch.setattr(main, "_demo", interrupted)
+        assert main.main([]) == 130
 
     def test_nobody_reads_the_output(self, monkeypatch):
         """As if SIGPIPE had ended it, without a traceback."""
@@ -165,7 +166,7 @@ class TestMain:
         os.close(reading)
         with open(writing, "w") as deaf:
             monkeypatch.setattr("sys.stdout", deaf)
-            assert _cli.main(["preview"]) == 141
+            assert main.main(["preview"]) == 141
 
 
 class TestGuide:
@@ -181,12 +182,12 @@ class TestGuide:
         )
         assert len(lines) >= 3
         for line in lines:
-            assert _cli.parse(shlex.split(line)).policy
+            assert main.parse(shlex.split(line)).policy
 
     def test_its_options(self, capsys):
         """All of them are in its table, and no other."""
         with pytest.raises(SystemExit):
-            _cli.main(["run", "--help"])
+            main.main(["run", "--help"])
         told = re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE)
         table = re.findall(r"^\| `(--[a-z-]+)", self.GUIDE.read_text("utf-8"), re.MULTILINE)
         assert sorted(table) == sorted(told)
@@ -197,7 +198,7 @@ class TestPreview:
 
     def test_table_and_drawing(self, capsys):
         """The policy's own table first."""
-        assert _cli.main(["preview", "--attempts", "3", "--initial", "1", "--jitter", "0.5"]) == 0
+        assert main.main(["preview", "--attempts", "3", "--initial", "1", "--jitter", "0.5"]) == 0
         table = str(Policy(3, wait=backoff.exponential(1, jitter=0.5)).preview())
         told = capsys.readouterr().out
         assert told.startswith(f"{table}\n\nretry  waits from 0 to 2 s")
@@ -206,7 +207,7 @@ class TestPreview:
     def test_bars_from_low_to_high(self):
         """To one scale, the mean marked."""
         preview = Policy(3, wait=backoff.exponential(1, jitter=0.5)).preview()
-        assert _cli.drawing(preview, "ascii")[2:] == [
+        assert main.drawing(preview, "ascii")[2:] == [
             "    1  " + " " * 15 + "-" * 7 + "|" + "-" * 8,
             "    2  " + " " * 30 + "-" * 14 + "|" + "-" * 15,
         ]
@@ -214,17 +215,17 @@ class TestPreview:
     def test_no_jitter_is_one_mark(self):
         """In the best characters that the encoding has."""
         preview = Policy(2, wait=2).preview()
-        assert _cli.drawing(preview, "utf-8")[2:] == ["    1  " + " " * 59 + "\u2588"]
-        assert _cli.drawing(preview, None)[2:] == ["    1  " + " " * 59 + "|"]
+        assert main.drawing(preview, "utf-8")[2:] == ["    1  " + " " * 59 + "\u2588"]
+        assert main.drawing(preview, None)[2:] == ["    1  " + " " * 59 + "|"]
 
     @pytest.mark.parametrize("policy", [Policy(1), Policy(3, wait=0)], ids=repr)
     def test_nothing_to_draw(self, policy):
         """No retry, or no wait."""
-        assert _cli.drawing(policy.preview(), "utf-8") == []
+        assert main.drawing(policy.preview(), "utf-8") == []
 
     def test_very_many_attempts(self, capsys):
         """The first are shown, and how many there are."""
-        assert _cli.main(["preview", "--attempts", "1000000"]) == 0
+        assert main.main(["preview", "--attempts", "1000000"]) == 0
         told = capsys.readouterr().out
         assert "and so on, 1000000 attempts in all\n" in told
         assert len(told.splitlines()) < 100
@@ -275,15 +276,15 @@ class TestRun:
     def test_not_found(self, capsys):
         """127, without retrying; it is told whatever the options."""
         for quiet in ([], ["--quiet"]):
-            assert _cli.main(["run", *quiet, "--", "/no/such/command", "secret"]) == 127
+            assert main.main(["run", *quiet, "--", "/no/such/command", "secret"]) == 127
             message = "retrying-elegant: command: cannot be run: No such file or directory\n"
             assert capsys.readouterr().err == message
 
     def test_not_executable(self, tmp_path, capsys):
         """126, without retrying."""
         (tmp_path / "text").write_text("text")
-        assert _cli.main(["run", "--", str(tmp_path / "text")]) == 126
-        assert _cli.main(["run", "--", "/"]) == 126
+        assert main.main(["run", "--", str(tmp_path / "text")]) == 126
+        assert main.main(["run", "--", "/"]) == 126
         assert capsys.readouterr().err.count("cannot be run: Permission denied\n") == 2
 
     def test_quiet(self, capsys):
@@ -309,7 +310,7 @@ def system(request, monkeypatch):
     """Linux, and the systems that do not tell who sent a signal."""
     if request.param and not sys.platform.startswith("linux"):
         pytest.skip("this system does not tell")
-    monkeypatch.setattr(_run, "SENDER_IS_KNOWN", request.param)
+    monkeypatch.setattr(run, "SENDER_IS_KNOWN", request.param)
 
 
 @pytest.mark.usefixtures("system")
@@ -319,18 +320,18 @@ class TestAttemptTimeout:
     def test_term(self, capsys):
         """It is retried, whatever --on-exit says."""
         options = ["--attempt-timeout", "0.01", "--attempts", "2", "--on-exit", "9"]
-        assert _cli.main(["run", *options, "--", "sleep", "60"]) == 124
+        assert main.main(["run", *options, "--", "sleep", "60"]) == 124
         told = capsys.readouterr().err.splitlines()
         assert told[0].startswith("retrying-elegant: sleep: attempt 1: timed out after 0.01 s")
         assert told[1].endswith("(no attempts left): timed out after 0.01 s")
 
     def test_kill(self, monkeypatch):
         """A command that does not heed TERM."""
-        monkeypatch.setattr(_run, "GRACE", 0.01)
+        monkeypatch.setattr(run, "GRACE", 0.01)
         before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which the command inherits
         try:
             options = ["--attempt-timeout", "0.01", "--attempts", "1"]
-            assert _cli.main(["run", *options, "--", "sleep", "60"]) == 124
+            assert main.main(["run", *options, "--", "sleep", "60"]) == 124
         finally:
             signal.signal(signal.SIGTERM, before)
 
@@ -346,7 +347,7 @@ class TestSignals:
     @pytest.mark.parametrize("name", ["TERM", "HUP", "QUIT", "INT"])
     def test_while_it_runs(self, name, tmp_path, monkeypatch, capsys):
         """The status is the command's."""
-        monkeypatch.setattr(_run, "may_be_from_terminal", lambda number: False)
+        monkeypatch.setattr(run, "may_be_from_terminal", lambda number: False)
         told = f"trap 'exit 7' {name}; echo >> {tmp_path}/calls; kill -{name} $PPID"
         script = f"{told}; while :; do sleep 0.01; done"
         assert shell(script, "--wait", "0") == 7
@@ -361,7 +362,7 @@ class TestSignals:
 
     def test_the_second_interrupt_kills(self, monkeypatch, capsys):
         """A command that does not heed the first."""
-        monkeypatch.setattr(_run, "may_be_from_terminal", lambda number: False)
+        monkeypatch.setattr(run, "may_be_from_terminal", lambda number: False)
         script = "trap 'kill -INT $PPID' INT; kill -INT $PPID; while :; do sleep 0.01; done"
         assert shell(script) == 137
         assert capsys.readouterr().err.endswith("killed by SIGKILL\n")
@@ -375,7 +376,7 @@ class TestSignals:
             return start(*args, **options)
 
         monkeypatch.setattr("subprocess.Popen", interrupted)
-        assert _cli.main(["run", "--", "sleep", "60"]) == 143
+        assert main.main(["run", "--", "sleep", "60"]) == 143
 
     def test_ignored_ones_stay_ignored(self):
         """As nohup has it: the command inherits that."""
@@ -414,16 +415,16 @@ class TestSignalsBetweenAttempts:
 
     def test_just_before_the_wait(self, monkeypatch, waits):
         """It is not begun."""
-        monkeypatch.setattr(_run.Lines, "on_retry", lambda *_: signal.raise_signal(signal.SIGTERM))
+        monkeypatch.setattr(run.Lines, "on_retry", lambda *_: signal.raise_signal(signal.SIGTERM))
         assert shell("exit 3") == 143
         assert waits == []
 
     def test_just_after_the_wait(self, monkeypatch, tmp_path):
         """The command is not started."""
         monkeypatch.setattr(
-            _run.Report, "wait_ends", lambda self, attempt: signal.raise_signal(signal.SIGTERM)
+            run.Report, "wait_ends", lambda self, attempt: signal.raise_signal(signal.SIGTERM)
         )
-        monkeypatch.setattr(_run.Report, "attempt", None, raising=False)
+        monkeypatch.setattr(run.Report, "attempt", None, raising=False)
         assert shell(counting(tmp_path, 0), "--quiet") == 143
         assert not (tmp_path / "calls").exists()
 
@@ -443,7 +444,7 @@ class TestFromTheTerminal:
 
     def test_not_delivered_twice(self):
         """The second one kills, wherever it comes from."""
-        signals, signals._process = _run.Signals(), self.Process()
+        signals, signals._process = run.Signals(), self.Process()
         signals._pass_on(signal.SIGINT, command_has_it=True)
         assert signals._process.got == []
         signals._pass_on(signal.SIGINT, command_has_it=True)
@@ -454,11 +455,11 @@ class TestFromTheTerminal:
         monkeypatch.setattr("os.open", lambda path, flags: 99)
         monkeypatch.setattr("os.close", lambda terminal: None)
         monkeypatch.setattr("os.tcgetpgrp", lambda terminal: os.getpgrp())
-        assert _run.may_be_from_terminal(signal.SIGINT)
-        assert _run.may_be_from_terminal(signal.SIGQUIT)
-        assert not _run.may_be_from_terminal(signal.SIGTERM)
+        assert run.may_be_from_terminal(signal.SIGINT)
+        assert run.may_be_from_terminal(signal.SIGQUIT)
+        assert not run.may_be_from_terminal(signal.SIGTERM)
         monkeypatch.setattr("os.tcgetpgrp", lambda terminal: -1)
-        assert not _run.may_be_from_terminal(signal.SIGINT)
+        assert not run.may_be_from_terminal(signal.SIGINT)
 
     def test_no_terminal(self, monkeypatch):
         """None is."""
@@ -467,21 +468,21 @@ class TestFromTheTerminal:
             raise OSError
 
         monkeypatch.setattr("os.open", fails)
-        assert not _run.may_be_from_terminal(signal.SIGINT)
+        assert not run.may_be_from_terminal(signal.SIGINT)
 
     def test_a_system_without_process_groups(self, monkeypatch):
         """Windows: the console tells all of its processes."""
         monkeypatch.delattr("os.tcgetpgrp")
-        assert _run.may_be_from_terminal(signal.SIGINT)
-        monkeypatch.setattr(_run, "SENDER_IS_KNOWN", False)
-        monkeypatch.setattr(_run, "PASSED_ON", ("SIGTERM", "SIGINT", "SIGNOTHERE"))
+        assert run.may_be_from_terminal(signal.SIGINT)
+        monkeypatch.setattr(run, "SENDER_IS_KNOWN", False)
+        monkeypatch.setattr(run, "PASSED_ON", ("SIGTERM", "SIGINT", "SIGNOTHERE"))
         monkeypatch.delattr("signal.SIGCHLD")
         assert shell("exit 3", "--attempts", "1") == 3
 
     def test_names(self):
         """A signal without a name has a number."""
-        assert _run.name_of_signal(15) == "SIGTERM"
-        assert _run.name_of_signal(1000) == "signal 1000"
+        assert run.name_of_signal(15) == "SIGTERM"
+        assert run.name_of_signal(1000) == "signal 1000"
 
 
 class Terminal(io.StringIO):
@@ -533,10 +534,10 @@ class TestCountdown:
             return write(text)
 
         terminal.write = counted
-        own_waits.setattr(_run, "TICK", 0)
+        own_waits.setattr(run, "TICK", 0)
         own_waits.setattr("time.sleep", lambda seconds: enough.wait(10))
         if not masks:
-            own_waits.setattr(_run, "SENDER_IS_KNOWN", False)
+            own_waits.setattr(run, "SENDER_IS_KNOWN", False)
             own_waits.delattr("signal.pthread_sigmask")
         assert shell(counting(tmp_path, 3, 0), "--wait", "100", on=terminal) == 0
         assert terminal.getvalue().count("exit status 3, again in 100.0 s") > 3
@@ -565,10 +566,10 @@ class TestCountdown:
         pty = pytest.importorskip("pty")
         ours, theirs = pty.openpty()
         with open(ours, "rb", 0), open(theirs, "w") as terminal:
-            assert _run.columns_of(terminal) == 80  # where the terminal does not know
+            assert run.columns_of(terminal) == 80  # where the terminal does not know
         terminal = Terminal()
-        assert _run.columns_of(terminal) == 80  # where it is not a real one
-        countdown = _run.Countdown(_run.Report(terminal), "x" * 100, 1, 79)
+        assert run.columns_of(terminal) == 80  # where it is not a real one
+        countdown = run.Countdown(run.Report(terminal), "x" * 100, 1, 79)
         countdown.end("y")
         assert set(terminal.getvalue().rstrip().split("\r")) == {"", "x" * 79}
 
@@ -610,7 +611,7 @@ class TestJson:
 
     def test_a_command_that_cannot_be_run(self, capsys):
         """It is an event, not a line of text."""
-        assert _cli.main(["run", "--json", "--", "/no/such/command"]) == 127
+        assert main.main(["run", "--json", "--", "/no/such/command"]) == 127
         (event,) = self.events(capsys)
         assert (event["event"], event["status"]) == ("give_up", 127)
 
@@ -634,9 +635,9 @@ def shown():
     """What the demonstration prints, run once, with waits that pass at once."""
     stream = io.StringIO()
     with testing.instant(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_demo, "PATIENCE", 0.1)
+        patch.setattr(demo, "PATIENCE", 0.1)
         patch.setattr("sys.stdout", stream)
-        assert _cli.main([]) == 0
+        assert main.main([]) == 0
     return stream.getvalue()
 
 
@@ -691,35 +692,35 @@ class TestDemo:
         """And not where the user does not want them."""
         monkeypatch.delenv("NO_COLOR", raising=False)
         monkeypatch.setenv("TERM", "xterm")
-        assert _demo.Screen(Terminal()).paint("x", "red") == "\x1b[31mx\x1b[0m"
-        assert _demo.Screen(io.StringIO()).paint("x", "red") == "x"
+        assert demo.Screen(Terminal()).paint("x", "red") == "\x1b[31mx\x1b[0m"
+        assert demo.Screen(io.StringIO()).paint("x", "red") == "x"
         monkeypatch.setenv("TERM", "dumb")
-        assert _demo.Screen(Terminal()).paint("x", "red") == "x"
+        assert demo.Screen(Terminal()).paint("x", "red") == "x"
         monkeypatch.setenv("TERM", "xterm")
         monkeypatch.setenv("NO_COLOR", "1")
-        assert _demo.Screen(Terminal()).paint("x", "red") == "x"
+        assert demo.Screen(Terminal()).paint("x", "red") == "x"
 
     def test_ascii_where_there_is_nothing_else(self):
         """What it lacks becomes a question mark."""
         raw = io.BytesIO()
-        screen = _demo.Screen(io.TextIOWrapper(raw, "ascii"))
+        screen = demo.Screen(io.TextIOWrapper(raw, "ascii"))
         screen.write(screen.marks["ok"] + "\u00e9")
-        screen.code(_demo.by_block)
+        screen.code(demo.by_block)
         assert raw.getvalue().startswith(b"+?\n  | with retrying(")
 
     def test_no_source_at_hand(self):
         """As in a frozen program: the rest is shown."""
         code = compile("def f(): pass", "<nowhere>", "exec")
         exec(code, names := {})
-        assert _demo.body_of(names["f"]) == ["(its source is not at hand)"]
+        assert demo.body_of(names["f"]) == ["(its source is not at hand)"]
 
     def test_the_server_survives_its_clients(self):
         """One that leaves, one that leaves before the answer, one that stays and is silent."""
-        with contextlib.ExitStack() as stack, _demo.FlakyServer() as server:
+        with contextlib.ExitStack() as stack, demo.FlakyServer() as server:
             socket.create_connection(server.address).close()
             stack.enter_context(socket.create_connection(server.address))
             with socket.create_connection(server.address) as client:
                 client.sendall(b"GET")
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with pytest.raises(HTTPError, match="404"):
-                _demo.Client(*server.address).get("/not-there")
+                demo.Client(*server.address).get("/not-there")

@@ -25,7 +25,7 @@ import urllib.request
 from collections import deque
 from urllib.error import HTTPError
 
-from . import Attempt, Policy, backoff, given_up, retry, retrying, web
+from retrying_elegant import Attempt, Policy, backoff, given_up, retry, retrying, web
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

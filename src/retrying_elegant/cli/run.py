@@ -19,8 +19,8 @@ import threading
 import time
 from math import inf
 
-from . import given_up, retrying
-from ._errors import headline
+from retrying_elegant import given_up, retrying
+from retrying_elegant._errors import headline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any, Self, TextIO
 
-    from . import Attempt, Policy
-    from ._errors import Reason
+    from retrying_elegant import Attempt, Policy
+    from retrying_elegant._errors import Reason
 
 PROGRAM = "retrying-elegant"
 TIMED_OUT, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as timeout(1) and the shells have them

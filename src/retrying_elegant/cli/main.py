@@ -14,14 +14,15 @@ import signal
 import sys
 from math import inf
 
-from . import Policy, __version__, backoff
-from ._run import PROGRAM, SIGNALLED, Json, Lines, Report, run
+from retrying_elegant import Policy, __version__, backoff
+
+from .run import PROGRAM, SIGNALLED, Json, Lines, Report, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._preview import Preview
+    from retrying_elegant._preview import Preview
 
 _ROWS = 30  # most attempts that preview shows
 _WIDTH = 60  # of its drawing, in characters
@@ -237,7 +238,7 @@ def _waits(read: Callable[[str], float]) -> Callable[[str], float | list[float]]
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from ._demo import demo  # with asyncio and urllib, which only it needs
+    from .demo import demo  # with asyncio and urllib, which only it needs
 
     return demo(sys.stdout)
 

@@ -1,0 +1,1 @@
+"""The command ``retrying-elegant``: ``main`` reads its options, the other modules execute them."""
