@@ -44,7 +44,7 @@ def wrap(
                 raise
         else:
             if budget is not None:
-                budget.earn()
+                budget._earn()
             return value
         # Not in a function of its own: tasks wait by the ten thousand, each with its frames.
         try:

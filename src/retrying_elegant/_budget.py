@@ -1,20 +1,25 @@
 """Budget: how many retries one target may cost, tied to its successes.
 
-Owns the token bucket, counted in whole thousandths of a token.  Leaves when to
-take a token to ``decision``.  Of all that a policy holds, it is the only thing that changes.
+Owns the token bucket, counted in whole thousandths of a token.  Leaves when to take a token
+to ``decision``.  Of all that a policy holds, it is the only thing that changes, and it does so
+without a lock (see ``_atomic``): threads, signal handlers, finalizers and forked children may use
+one bucket at any moment, also while one of them is in the middle of a method below.
+
+A method that an exception from a signal handler ends has done nothing: ``_take`` has either
+returned True or taken no token.
 """
 
 from __future__ import annotations
 
 from . import _checks
-from ._locks import new_lock
+from ._atomic import Cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
 _TOKEN = 1000
-_lock = new_lock()  # of all budgets: it is held for a sum and a comparison
+_FULL = [0]  # the link of a bucket from which nothing is missing
 
 
 class RetryBudget:
@@ -54,8 +59,8 @@ class RetryBudget:
         least = 1 / _TOKEN if refill else 0  # what would be rounded to nothing is refused
         self._capacity = round(capacity * _TOKEN)
         self._refill = round(_checks.number("refill", refill, least, capacity, rule) * _TOKEN)
-        # Counted down from full, so that "is it full?" is the truth value of one number.
-        self._missing = 0
+        # Counted down from full, so that "is it full?" is one comparison.
+        self._missing = Cell(0)
 
     @property
     def capacity(self) -> float:
@@ -70,28 +75,36 @@ class RetryBudget:
     @property
     def tokens(self) -> float:
         """The tokens it holds now."""
-        return (self._capacity - self._missing) / _TOKEN
+        missing: int = self._missing.value
+        return (self._capacity - missing) / _TOKEN
 
-    def take(self) -> bool:
-        """Take the token of one retry; False, and nothing taken, when none is left."""
-        with _lock:
-            if self._missing + _TOKEN > self._capacity:
+    def _take(self) -> bool:
+        """Take the token of one retry; return False, and take nothing, if none is left."""
+        cell = self._missing
+        while True:
+            link = cell.newest()
+            missing = link[0] + _TOKEN
+            if missing > self._capacity:
                 return False
-            self._missing += _TOKEN
-            return True
+            if cell.replace(link, missing):
+                return True
 
-    def put_back(self) -> None:
+    def _put_back(self) -> None:
         """Put back the token of a retry that will not be made."""
         self._add(_TOKEN)
 
-    def earn(self) -> None:
-        """Add what one successful call earns; takes no lock while the bucket is full."""
-        if self._missing:
+    def _earn(self) -> None:
+        """Add what one successful call earns."""
+        if self._missing.link != _FULL:
             self._add(self._refill)
 
     def _add(self, amount: int) -> None:
-        with _lock:
-            self._missing = max(self._missing - amount, 0)
+        cell = self._missing
+        while True:
+            link = cell.newest()
+            missing = link[0] - amount
+            if cell.replace(link, missing if missing > 0 else 0):
+                return
 
     def __repr__(self) -> str:
         return f"RetryBudget(capacity={self.capacity:g}, refill={self.refill:g})"

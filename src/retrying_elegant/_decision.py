@@ -85,7 +85,7 @@ def after_failure(
     if timeout is not None and elapsed + wait >= timeout:
         return _stop(attempt, "timeout")
 
-    if policy.budget is not None and not policy.budget.take():
+    if policy.budget is not None and not policy.budget._take():
         return _stop(attempt, "budget")
 
     attempt._next_wait = wait
@@ -116,7 +116,7 @@ def give_up_if_late(attempt: Attempt, now: float) -> None:
 def wait_interrupted(attempt: Attempt) -> None:
     """Put back what a retry cost that will not be made."""
     if attempt._policy.budget is not None:
-        attempt._policy.budget.put_back()
+        attempt._policy.budget._put_back()
 
 
 def _is_retryable(attempt: Attempt, error: Exception, timed_out: bool) -> bool:

@@ -57,7 +57,7 @@ def succeeded(attempt: Attempt) -> None:
     """Tell that the call has ended well."""
     budget = attempt._policy.budget
     if budget is not None:
-        budget.earn()
+        budget._earn()
     if recovery_observers and attempt._number > 1:
         _tell(recovery_observers, attempt)
 

@@ -108,7 +108,7 @@ class SyncAttempt(LoopAttempt):
         if error is None and self._number == 1 and self._policy._is_plain:
             self._stage = SUCCEEDED
             if self._policy.budget is not None:
-                self._policy.budget.earn()
+                self._policy.budget._earn()
             return True
         self._stage = LEFT
         if error is not None and not isinstance(error, Exception):
@@ -173,7 +173,7 @@ class AsyncAttempt(LoopAttempt):
         if error is None and self._number == 1 and self._policy._is_plain:
             self._stage = SUCCEEDED
             if self._policy.budget is not None:
-                self._policy.budget.earn()
+                self._policy.budget._earn()
             return True
         self._stage = LEFT
         scope = self._scope

@@ -49,7 +49,7 @@ def wrap(
             if type(value) is CoroutineType:
                 refuse_coroutine(value, name)
             if budget is not None:
-                budget.earn()
+                budget._earn()
             return value
         try:
             while True:

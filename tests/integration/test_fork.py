@@ -19,8 +19,8 @@ stop = threading.Event()
 
 def hammer():
     while not stop.is_set():
-        budget.take()
-        budget.put_back()
+        budget._take()
+        budget._put_back()
 
 threads = [threading.Thread(target=hammer) for _ in range(4)]
 for thread in threads:
@@ -30,7 +30,7 @@ for _ in range(10):
     child = os.fork()
     if child == 0:
         signal.alarm(5)
-        budget.take()
+        budget._take()
         os._exit(0)
     stuck += os.waitpid(child, 0)[1] != 0
 stop.set()

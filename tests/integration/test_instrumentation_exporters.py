@@ -67,7 +67,7 @@ def some_calls():
     retry(name="fetch")(flaky(Lost("a"), Lost("b"), SECRET))(SECRET, password=SECRET)
     retry(name="poll", until=lambda value: value == "ready")(flaky(SECRET, "ready"))()
     budget = RetryBudget(1)
-    budget.take()
+    budget._take()
     for options in ({"attempts": 1}, {"wait": 3, "timeout": 2}, {"budget": budget}, {"on": Wrong}):
         for attempt in retrying(name="load", raises=False, **options):
             try:

@@ -193,7 +193,7 @@ class TestPolicies:
     def test_the_bucket_is_new_and_full(self, pool):
         """Whatever is left of it here; and what is spent there is not spent here."""
         policy = SHARED.replace(budget=RetryBudget(4, refill=0))
-        assert policy.budget.take()
+        assert policy.budget._take()
         for _ in range(2):
             assert pool.run(pool_tasks.use_up_budget, policy) == (4, 5, 0)
         assert policy.budget.tokens == 3

@@ -85,4 +85,4 @@ class SimulatedCall:
         """End the call well: nothing is left to decide, but the budget earns."""
         budget = self._attempt._policy.budget
         if budget is not None:
-            budget.earn()
+            budget._earn()

@@ -65,7 +65,7 @@ class TestBrokenSettings:
     def test_no_token_is_taken(self, way, name):
         """Nor one given: it was no success."""
         budget = RetryBudget(10, 1)
-        budget.take()
+        budget._take()
         flaky = Flaky(["value" if name == "until" else Lost])
         with pytest.raises(ZeroDivisionError):
             way.run(flaky, budget=budget, **{name: raising})

@@ -164,7 +164,7 @@ class TestSuccess:
     def test_it_earns_once(self, kind, outcomes):
         """Whatever comes after the first item."""
         budget = RetryBudget(2, 0.25)
-        budget.take()
+        budget._take()
         try:
             kind.listed(retry(budget=budget)(kind.playing(outcomes))())
         except Lost:

@@ -68,7 +68,7 @@ class TestRetryBudget:
     def test_it_is_what_one_would_write(self, text):
         """Whatever has been taken."""
         budget = RetryBudget(10, 0.25)
-        budget.take()
+        budget._take()
         assert repr(budget) == text
         assert repr(eval(text)) == text
 

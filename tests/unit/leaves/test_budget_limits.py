@@ -20,8 +20,8 @@ class TestSizes:
         budget = RetryBudget(10, refill)
         assert budget.refill == refill
         for _ in range(10):
-            budget.take()
-        budget.earn()
+            budget._take()
+        budget._earn()
         assert budget.tokens == refill
 
     def test_rounded_to_thousandths(self):
@@ -40,32 +40,22 @@ class TestAnswers:
     def test_the_last_token(self):
         """It is taken; the next is not there, and nothing is owed for having asked."""
         budget = RetryBudget(1, 1)
-        assert [budget.take() for _ in range(3)] == [True, False, False]
+        assert [budget._take() for _ in range(3)] == [True, False, False]
         assert budget.tokens == 0
-        budget.put_back()
-        assert budget.take() is True
-
-
-class Untouchable:
-    """A lock that nobody may take."""
-
-    def __enter__(self):
-        raise AssertionError("the lock was taken")
-
-    def __exit__(self, *exc_info):
-        """Never reached."""
+        budget._put_back()
+        assert budget._take() is True
 
 
 class TestAFullOne:
-    """A success takes no lock while the bucket is full."""
+    """A success leaves a full bucket alone."""
 
-    def test_it_earns_nothing(self, monkeypatch):
-        """Once it is full again, the next success costs nothing."""
+    def test_it_earns_nothing(self):
+        """Once it is full again, the next success changes nothing."""
         budget = RetryBudget(10, 1)
-        budget.take()
-        budget.earn()
-        monkeypatch.setattr("retrying_elegant._budget._lock", Untouchable())
-        budget.earn()
+        budget._take()
+        budget._earn()
+        before = budget._missing.link
+        budget._earn()
         assert budget.tokens == 10
-        with pytest.raises(AssertionError, match="taken"):
-            budget.take()
+        assert budget._missing.link is before
+        assert len(before) == 1

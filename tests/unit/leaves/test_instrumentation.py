@@ -707,7 +707,7 @@ def some_calls(way):
 
 def empty_budget():
     budget = retrying_elegant.RetryBudget(1)
-    assert budget.take()
+    assert budget._take()
     return budget
 
 
