@@ -1,0 +1,153 @@
+"""Interruptions at every instruction: what a handler, a finalizer or another thread might choose.
+
+CPython delivers signals and switches threads at some instructions only, which differ from version
+to version.  Here each instruction of the code under test is such a place, one after the other, so
+that what holds here does not depend on luck or on the interpreter.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import CodeType, FrameType, FunctionType
+    from typing import Any
+
+
+def codes_of(*functions: FunctionType) -> set[CodeType]:
+    return {function.__code__ for function in functions}
+
+
+class _Traced:
+    """Calls *step* before each instruction of *codes* in the thread that enters it."""
+
+    def __init__(self, codes: set[CodeType], step: Callable[[], None]) -> None:
+        self.codes, self.step = codes, step
+
+    def __enter__(self) -> None:
+        self.before = sys.gettrace()
+        sys.settrace(self._called)
+
+    def __exit__(self, *exc_info: object) -> None:
+        sys.settrace(self.before)
+
+    def _called(self, frame: FrameType, event: str, arg: object) -> Any:
+        if frame.f_code not in self.codes:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return self._traced
+
+    def _traced(self, frame: FrameType, event: str, arg: object) -> Any:
+        if event == "opcode":
+            self.step()
+        return self._traced
+
+
+class _Monitored:
+    """The same where tracing by instructions has become less dependable than `sys.monitoring`."""
+
+    TOOL = 4  # free by convention
+    steps: ClassVar[dict[int, Callable[[], None]]] = {}  # by thread
+    guard = threading.Lock()
+
+    def __init__(self, codes: set[CodeType], step: Callable[[], None]) -> None:
+        self.codes, self.step, self.inside = codes, step, False
+
+    def __enter__(self) -> None:
+        monitoring = sys.monitoring
+        with self.guard:
+            if not self.steps:
+                monitoring.use_tool_id(self.TOOL, "interruptions")
+                monitoring.register_callback(
+                    self.TOOL, monitoring.events.INSTRUCTION, self._instruction
+                )
+                for code in self.codes:
+                    monitoring.set_local_events(self.TOOL, code, monitoring.events.INSTRUCTION)
+            self.steps[threading.get_ident()] = self._step
+
+    def __exit__(self, *exc_info: object) -> None:
+        monitoring = sys.monitoring
+        with self.guard:
+            del self.steps[threading.get_ident()]
+            if not self.steps:
+                for code in self.codes:
+                    monitoring.set_local_events(self.TOOL, code, monitoring.events.NO_EVENTS)
+                monitoring.register_callback(self.TOOL, monitoring.events.INSTRUCTION, None)
+                monitoring.free_tool_id(self.TOOL)
+
+    @classmethod
+    def _instruction(cls, code: CodeType, offset: int) -> None:
+        step = cls.steps.get(threading.get_ident())
+        if step is not None:
+            step()
+
+    def _step(self) -> None:
+        if not self.inside:  # what interrupts is not interrupted itself
+            self.inside = True
+            try:
+                self.step()
+            finally:
+                self.inside = False
+
+
+_Steps = _Monitored if hasattr(sys, "monitoring") else _Traced
+
+
+def interrupted(
+    codes: set[CodeType],
+    run: Callable[[], object],
+    interrupt: Callable[[], object],
+    at: Iterable[int],
+) -> object:
+    """What *run* returns, with *interrupt* before each of its instructions numbered in *at*."""
+    places, count = set(at), 0
+
+    def step() -> None:
+        nonlocal count
+        if count in places:
+            interrupt()
+        count += 1
+
+    with _Steps(codes, step):
+        return run()
+
+
+def in_turns(
+    codes: set[CodeType], runs: list[Callable[[], object]], turns: Iterator[int]
+) -> list[object]:
+    """
+    What each of *runs* returns, each in a thread of its own, one instruction at a time.
+
+    Each number of *turns* chooses who executes the next instruction.
+    """
+    results: list[object] = [None] * len(runs)
+    mine = [threading.Semaphore(0) for _ in runs]
+    scheduler = threading.Semaphore(0)
+    alive = list(range(len(runs)))
+
+    def thread(index: int) -> None:
+        def step() -> None:
+            scheduler.release()
+            assert mine[index].acquire(timeout=60)
+
+        assert mine[index].acquire(timeout=60)
+        try:
+            with _Steps(codes, step):
+                results[index] = runs[index]()
+        finally:
+            alive.remove(index)
+            scheduler.release()
+
+    threads = [threading.Thread(target=thread, args=(index,)) for index in alive]
+    for each in threads:
+        each.start()
+    while alive:
+        mine[alive[next(turns, 0) % len(alive)]].release()
+        assert scheduler.acquire(timeout=60)
+    for each in threads:
+        each.join(timeout=60)
+    return results
