@@ -23,7 +23,7 @@ DECORATORS = Table(
         Row(
             "@backoff.on_exception(backoff.expo, OSError)",
             "@retry(None, on=OSError, wait=backoff.exponential(1, cap=3600))",
-            "Theirs has no cap, and no limit. Better with both.",
+            "There, waits have no cap and attempts no limit. Better with both.",
             (LOST,) * 8 + ("page",),
         ),
         Row(
@@ -35,20 +35,20 @@ DECORATORS = Table(
             "@backoff.on_predicate(backoff.fibo, lambda page: page is None, max_tries=4)",
             "@retry(4, on=(), until=lambda page: page is not None, wait=backoff.fibonacci(1), "
             "fallback=lambda a: a.result)",
-            "Without `fallback`, a result that was not accepted ends in `RetryError`.",
+            "Without `fallback`, a result that is not accepted raises `RetryError`.",
             PENDING,
         ),
         Row(
             "@backoff.on_predicate(backoff.constant, max_tries=4)",
             "@retry(4, on=(), until=bool, wait=backoff.constant(1, jitter=1), fallback=lambda a: "
             "a.result)",
-            "`predicate` is `operator.not_` unless given: falsy means again.",
+            "`predicate` defaults to `operator.not_`: a falsy result is retried.",
             PENDING,
         ),
         Row(
             "@backoff.on_predicate(wait_gen=backoff.constant, predicate=lambda page: page == 1)",
             "@retry(None, on=(), until=lambda page: page != 1, wait=backoff.constant(1, jitter=1))",
-            "An error leaves at once. To retry it too, leave out `on=()`.",
+            "An error is raised immediately. To retry it too, leave out `on=()`.",
             (1, LOST),
         ),
         Row(
@@ -98,7 +98,7 @@ WAITS = Table(
         Row(
             "@backoff.on_exception(backoff.constant, OSError, interval=2, max_tries=5)",
             "@retry(on=OSError, wait=backoff.constant(2, jitter=1))",
-            "There, `constant` too is random in full unless `jitter=None`.",
+            "There, `constant` has full jitter too, unless `jitter=None`.",
         ),
         Row(
             "@backoff.on_exception(backoff.constant, OSError, interval=[1, 5, 30], jitter=None)",
@@ -109,8 +109,8 @@ WAITS = Table(
             "@backoff.on_exception(backoff.runtime, OSError, max_tries=5, jitter=None, "
             "value=lambda error: 60 if isinstance(error, TimeoutError) else 1)",
             "@retry(on=OSError, wait=lambda a: 60 if isinstance(a.error, TimeoutError) else 1)",
-            "For `Retry-After`: `on=web.transient`. Mind their default jitter, which shortens "
-            "these too.",
+            "For `Retry-After`: `on=web.transient`. Note that their default jitter shortens"
+            " these waits too.",
             (LOST, LATE),
         ),
         Row(
@@ -160,8 +160,8 @@ KEYWORDS = Table(
             "for attempt in retrying(tries(), on=OSError, wait=seconds()):\n"
             "    with attempt:\n"
             "        page = fetch()",
-            "For settings that are functions: a loop asks them each time it starts. `max_time` "
-            "likewise.",
+            "For settings that are functions: a loop calls them each time it starts. The "
+            "same for `max_time`.",
             setup=("tries = lambda: 3\nseconds = lambda: 2",) * 2,
         ),
         Row(
@@ -195,7 +195,7 @@ KEYWORDS = Table(
             "        except OSError as error:\n"
             "            final = await is_final(error)\n"
             "            raise",
-            "Predicates answer at once; what has to be awaited is awaited in the attempt.",
+            "Predicates are synchronous; await what has to be awaited in the attempt.",
             (LOST, LATE),
             setup=("async def is_final(error): return isinstance(error, TimeoutError)",) * 2,
         ),
@@ -203,7 +203,7 @@ KEYWORDS = Table(
         Row(
             "raise_on_giveup=False, giveup=lambda error: True",
             "fallback=lambda a: None, unless=lambda error: True",
-            "Not the same: an error that is not retryable always leaves here.",
+            "Not the same: here an error that is not retryable is always raised.",
             differ={"outcome": (None, ("raised", ("OSError", "down")))},
         ),
         Row("on_success=hook", "on_success=hook", script=RECOVERS),
@@ -226,12 +226,12 @@ KEYWORDS = Table(
             "async def load():\n"
             "    return await fetch_async()\n"
             "page = await load()",
-            "A handler that raises ends the call there; here it is logged, and the call goes on.",
+            "A handler that raises ends the call there; here it is logged, and the call continues.",
         ),
         Row(
             "logger=log, backoff_log_level=logging.DEBUG, giveup_log_level=logging.CRITICAL",
             'on_retry=lambda a: log.debug("%r", a), on_give_up=lambda a: log.critical("%r", a)',
-            "Besides, the logger `retrying_elegant` has a WARNING for each.",
+            "In addition, the logger `retrying_elegant` has a WARNING for each.",
         ),
         Row(
             "page = backoff.on_exception(backoff.constant, OSError, max_tries=3, logger=None, "
@@ -246,7 +246,7 @@ KEYWORDS = Table(
             'with mock.patch("time.sleep", seen.append):\n'
             "    page = load()",
             "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
-            "Async waits too. They have no switch of their own for tests.",
+            "This includes async waits. There is no switch for tests there.",
             RECOVERS,
             ignored=frozenset({"pauses"}),
         ),

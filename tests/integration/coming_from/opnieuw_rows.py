@@ -23,7 +23,7 @@ KEYWORDS = Table(
         Row(
             "@opnieuw.retry(retry_on_exceptions=OSError)",
             "@retry(window(3, 60), on=OSError)",
-            "Their defaults.",
+            "The defaults there.",
         ),
         Row(
             "@opnieuw.retry(retry_on_exceptions=(OSError, KeyError))",
@@ -76,9 +76,8 @@ KEYWORDS = Table(
         Row(
             "try:\n    load()\nexcept OSError as error:\n    seen.append(error.__cause__)",
             "try:\n    load()\nexcept OSError as error:\n    seen.append(error.__cause__)",
-            "Not the same: they put the error before it there, in place of your own cause. Here, "
-            "the "
-            "earlier errors stand in the note and in `given_up(error).history`.",
+            "Not the same: there, your own cause is replaced by the previous error. Here, "
+            "earlier errors are listed in the note and in `given_up(error).history`.",
             differ={"seen": ([("OSError", "down")], [None])},
         ),
     ),
@@ -92,7 +91,7 @@ TESTS = Table(
             "with retry_immediately():\n"
             "    page = load()",
             "with testing.instant():\n    page = load()",
-            "It holds for all threads and tasks.",
+            "It applies to all threads and tasks.",
             ignored=frozenset({"pauses"}),
         ),
         Row(
@@ -108,26 +107,25 @@ TESTS = Table(
             "with replace_backoff_calculator(Patient):\n"
             "    page = load()",
             "page = retry(load.policy, wait=5, timeout=None)(load.__wrapped__)()",
-            "No settings reach into functions from outside: give them a policy.",
+            "No setting reaches into a function from outside: give it a policy.",
         ),
         Absent(
             '`namespace="shop"`, for `retry_immediately(namespace="shop")`, '
             '`no_retries(namespace="shop")` and `replace_backoff_calculator(state, '
             'namespace="shop")`',
-            "The switches of `testing` hold for everything. To set functions apart, give them "
-            "policies of "
-            "their own.",
+            "The switches of `testing` apply to everything. To treat functions differently,"
+            " give them different policies.",
         ),
         Absent(
             "`Clock`, `MonotonicClock`, `DummyClock` (`advance_to`, `seconds_since_epoch`), "
             "`WaitLessBackoff`, `NoRetryBackoff`, `calculate_exponential_multiplier`",
-            "`testing.instant()` has a clock that jumps by each wait, and freezegun works.",
+            "`testing.instant()` has a clock that jumps by each wait, and freezegun works with it.",
         ),
         Absent(
             "`BackoffCalculator` (`clock`, `deadline_second`, `base_in_seconds`, `backoffs`, "
             "`get_backoff`)",
-            "A wait is a value or a function of the failed attempt; `policy.preview()` shows what "
-            "comes.",
+            "A wait is a value or a function of the failed attempt; `policy.preview()` "
+            "shows what will happen.",
         ),
     ),
 )

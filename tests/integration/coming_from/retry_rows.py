@@ -24,7 +24,7 @@ KEYWORDS = Table(
         Row(
             "delay=1, jitter=2",
             "wait=backoff.linear(1, 2, jitter=0)",
-            "Their `jitter` is no chance: it is added to each wait, and stays in the next.",
+            "Their `jitter` is not random: it is added to each wait, and kept in the next.",
         ),
         Row(
             "delay=1, jitter=(0, 3)",
@@ -33,31 +33,31 @@ KEYWORDS = Table(
         Row(
             "delay=1, backoff=2, jitter=(0, 3), max_delay=6",
             "wait=lambda a: min(6, a.waited * 2 + random.uniform(0, 3)) if a.number > 1 else 1",
-            "For waits that are spread: `wait=backoff.exponential(1, cap=6)`.",
+            "For jitter in the usual sense: `wait=backoff.exponential(1, cap=6)`.",
         ),
         Row(
             "on_exception=hook",
             "on_retry=lambda a: hook(a.error), on_give_up=lambda a: hook(a.error)",
-            "retry2 alone.",
+            "Only in retry2.",
         ),
         Row(
             "on_exception=lambda error: True",
             "unless=lambda error: True",
-            "Not the same: there, the call then returns `None` as if all were well. Here the "
-            "error leaves.",
+            "Not the same: there, the call then returns `None` as if it had succeeded. Here"
+            " the error is raised.",
             differ={"outcome": (None, ("raised", ("OSError", "down")))},
         ),
         Row(
             "logger=log",
             'on_retry=lambda a: log.warning("%r", a)',
-            "Besides, the logger `retrying_elegant` has a WARNING for each.",
+            "In addition, the logger `retrying_elegant` has a WARNING for each.",
             RECOVERS,
         ),
         Row(
             "logger=log, log_traceback=True",
             'on_retry=lambda a: (log.warning("%r", a), log.warning("as follows", '
             "exc_info=a.error))",
-            "retry2 alone.",
+            "Only in retry2.",
             RECOVERS,
         ),
         Row(
@@ -76,7 +76,7 @@ KEYWORDS = Table(
             'with mock.patch("time.sleep", seen.append):\n'
             "    page = load()",
             "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
-            "They have no switch of their own for tests.",
+            "There is no switch for tests there.",
             RECOVERS,
             ignored=frozenset({"pauses"}),
         ),

@@ -39,9 +39,8 @@ STOP = Table(
         Row(
             "stop_max_delay=10000, wait_fixed=4000",
             "timeout=10, wait=4",
-            "Not the same: there, the last wait runs past the limit and an attempt follows it. "
-            "Here, a "
-            "wait that would end too late is not begun.",
+            "Not the same: there, the last wait runs past the limit and an attempt follows "
+            "it. Here, a wait that would end too late is not begun.",
             differ={"calls": (4, 3), "pauses": ([4, 4, 4], [4, 4])},
         ),
         Row('stop="stop_after_attempt"', "attempts=5", default=True),
@@ -69,7 +68,7 @@ WAIT = Table(
         Row(
             "wait_random_min=1000, wait_random_max=3000",
             "wait=lambda a: random.uniform(1, 3)",
-            "Theirs in whole milliseconds.",
+            "There, in whole milliseconds.",
         ),
         Row(
             "wait_incrementing_start=1000, wait_incrementing_increment=2000, "
@@ -79,7 +78,7 @@ WAIT = Table(
         Row(
             "wait_exponential_multiplier=1000, wait_exponential_max=10000",
             "wait=backoff.exponential(2, cap=10, jitter=0)",
-            "Theirs starts at twice the multiplier.",
+            "There, waits start at twice the multiplier.",
         ),
         Row(
             "wait_fixed=3000, wait_exponential_multiplier=1000",
@@ -102,7 +101,7 @@ RETRY = Table(
         Row(
             "retry_on_exception=(OSError, KeyError)",
             "on=(OSError, KeyError)",
-            "There, a class without a tuple is taken for a predicate, and retries everything.",
+            "There, a class without a tuple is called as a predicate, and retries everything.",
             (LOST, WRONG),
         ),
         Row(
@@ -120,7 +119,11 @@ RETRY = Table(
             "on=(), until=lambda page: page is not None",
             script=PENDING,
         ),
-        Row("wrap_exception=True", "fallback=wrapped", "There, errors that are not retryable too."),
+        Row(
+            "wrap_exception=True",
+            "fallback=wrapped",
+            "There, errors that are not retryable are wrapped too.",
+        ),
     ),
 )
 
@@ -131,15 +134,14 @@ HOOKS = Table(
         Row(
             "after_attempts=hook",
             "on_retry=lambda a: hook(a.number), on_give_up=lambda a: hook(a.number)",
-            "There, it runs after each failed attempt that is to be repeated; `on_give_up` here "
-            "also runs "
-            "for an error that is not retryable.",
+            "There, it runs after each failed attempt that will be repeated. Here, "
+            "`on_give_up` also runs for an error that is not retryable.",
         ),
         Row(
             "logger=log, wait_fixed=2000",
             'wait=2, on_retry=lambda a: (log.warning("%r", a), log.info("in %.2f s", a.next_wait))',
-            "Besides, the logger `retrying_elegant` has a WARNING for each. `logger=True` is "
-            "their own.",
+            "In addition, the logger `retrying_elegant` has a WARNING for each. "
+            "`logger=True` uses their own logger.",
             RECOVERS,
         ),
         Row(
@@ -147,7 +149,7 @@ HOOKS = Table(
             'with mock.patch("time.sleep", seen.append):\n'
             "    page = load()",
             "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
-            "They have no switch of their own for tests.",
+            "There is no switch for tests there.",
             RECOVERS,
             ignored=frozenset({"pauses"}),
         ),
@@ -155,13 +157,13 @@ HOOKS = Table(
             "overriding `stop_after_attempt`, `stop_after_delay`, `no_sleep`, `fixed_sleep`, "
             "`random_sleep`, `incrementing_sleep`, `exponential_sleep`, `never_reject`, "
             "`always_reject`, `should_reject`, `stop` or `wait` in a subclass of `Retrying`",
-            "A policy holds callables: give it those.",
+            "A policy takes callables: pass them instead.",
         ),
         Absent(
             "`RetryError.last_attempt`, `Attempt` (`attempt_number`, `value`, `has_exception`, "
             "`get`)",
-            "Your own error leaves, and `given_up(error)` is the record; of a `RetryError`, "
-            "`.result`.",
+            "Your own error is raised, and `given_up(error)` is the record. A `RetryError` "
+            "has `.result`.",
         ),
     ),
 )

@@ -49,7 +49,7 @@ KEYWORDS = Table(
         Row(
             "@stamina.retry(on=OSError)",
             "@retry(10, on=OSError, timeout=45, wait=plus_random(0.1, 2, cap=5, most=1))",
-            "Their defaults. Better with ours: `@retry(on=OSError, timeout=45)`.",
+            "The defaults there. With the defaults here: `@retry(on=OSError, timeout=45)`.",
         ),
         Row(
             "on=(KeyError, ValueError)",
@@ -64,14 +64,14 @@ KEYWORDS = Table(
         Row(
             "on=lambda error: 7.0",
             "on=lambda error: TryAgain(after=7), wait=0",
-            "Here the seconds are added to the wait, and so spread by its jitter.",
+            "Here the seconds are added to the wait, and so are spread by its jitter.",
             RECOVERS,
         ),
         Row(
             "on=lambda error: timedelta(seconds=7) if isinstance(error, TimeoutError) else True",
             "on=lambda error: TryAgain(after=7) if isinstance(error, TimeoutError) else True, "
             "wait=lambda a: plus_random(0.1, 2, cap=5, most=1)(a) if a.hint is None else 0",
-            "To the letter: no backoff where there is a hint.",
+            "Exactly the same: no backoff if there is a hint.",
             (LOST, LATE, LOST, "page"),
         ),
         Row("attempts=3", "attempts=3"),
@@ -85,9 +85,8 @@ KEYWORDS = Table(
         Row(
             "timeout=10, wait_initial=4, wait_exp_base=1, wait_jitter=0",
             "timeout=10, wait=4",
-            "Not the same: there, the last wait runs past the limit and an attempt follows it. "
-            "Here, a "
-            "wait that would end too late is not begun.",
+            "Not the same: there, the last wait runs past the limit and an attempt follows "
+            "it. Here, a wait that would end too late is not begun.",
             differ={"calls": (4, 3), "pauses": ([4, 4, 4], [4, 4])},
         ),
         Row("wait_initial=0.5", "wait=plus_random(0.5, 2, cap=5, most=1)"),
@@ -136,14 +135,14 @@ FORMS = Table(
             "        seen.append(attempt.number)\n"
             "        seen.append(wait.bounds(attempt.number)[0])\n"
             "        page = fetch()",
-            "`attempt.next_wait` is the wait itself, and known once the retry is decided.",
+            "`attempt.next_wait` is the wait itself, known once the retry has been decided.",
             RECOVERS,
         ),
         Row(
             "call = stamina.RetryingCaller(attempts=3, wait_initial=2, wait_max=2, wait_jitter=0)\n"
             'page = call(OSError, fetch, "url", size=1)',
             'NET = Policy(3, wait=2)\npage = retry(NET, on=OSError)(fetch)("url", size=1)',
-            "`BoundRetryingCaller` is what `call.on(OSError)` gives.",
+            "`BoundRetryingCaller` is what `call.on(OSError)` returns.",
         ),
         Row(
             "caller = stamina.RetryingCaller(attempts=3, wait_initial=2, wait_max=2, "
@@ -196,9 +195,8 @@ FORMS = Table(
             "    yield fetch()\n"
             "for line in lines():\n"
             "    seen.append(line)",
-            "Not the same: there, the generator starts again after items have come out, and its "
-            "consumer "
-            "sees them again. Here the error leaves.",
+            "Not the same: there, the generator starts over after it has produced items, "
+            "and its consumer sees them again. Here the error is raised.",
             RECOVERS,
             differ={
                 "calls": (3, 1),
@@ -209,12 +207,12 @@ FORMS = Table(
         ),
         Absent(
             "`BoundRetryingCaller`, `BoundAsyncRetryingCaller`",
-            "They are what `.on(...)` gives there. A `Policy` that has `on` is enough.",
+            "They are what `.on(...)` returns there. A `Policy` with `on` is enough.",
         ),
         Absent(
             "`Attempt`",
-            "Ours is `retrying_elegant.Attempt`, for annotations; it is made by loops alone in "
-            "both.",
+            "For annotations, use `retrying_elegant.Attempt`. In both libraries only loops "
+            "create one.",
         ),
     ),
 )
@@ -225,7 +223,7 @@ TESTS = Table(
         Row(
             "stamina.set_active(False)\npage = load()",
             "with testing.off():\n    page = load()",
-            "For the whole process, until the `with` ends.",
+            "This applies to the whole process, until the `with` ends.",
         ),
         Row(
             "with stamina.set_testing(True):\n    page = load()",
@@ -240,13 +238,13 @@ TESTS = Table(
         Row(
             "with stamina.set_testing(True, attempts=8):\n    page = load()",
             "with testing.limit(8), testing.instant():\n    page = load()",
-            "Not the same: `load` makes 5 attempts, and a test does not give it more.",
+            "Not the same: `load` makes 5 attempts, and a test cannot raise that.",
             differ={"calls": (8, 5)},
             ignored=frozenset({"pauses"}),
         ),
         Absent(
             "`stamina.is_active()`, `stamina.is_testing()`",
-            "The switches are context managers: where they hold is seen in the code.",
+            "The switches are context managers: the code shows where they apply.",
         ),
         Absent(
             "`set_active(active=...)`, `set_testing(testing=...)` without `with`",
@@ -261,8 +259,8 @@ HOOKS = Table(
         Row(
             "stamina.instrumentation.set_on_retry_hooks([hook])\npage = load()",
             "with instrumentation.observe(on_retry=hook):\n    page = load()",
-            "Without `with`, it holds until `.close()` of what it returns. Also `on_give_up` and "
-            "`on_recovery`.",
+            "Without `with`, it applies until you call `.close()` on what it returns. There"
+            " are `on_give_up` and `on_recovery`, too.",
         ),
         Row(
             "def late():\n"
@@ -279,7 +277,7 @@ HOOKS = Table(
             "stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])\n"
             "page = load()",
             "page = load()",
-            "The logger `retrying_elegant` always has it, and each give-up.",
+            "The logger `retrying_elegant` always logs it, and each give-up.",
             RECOVERS,
             loggers=("stamina", "retrying_elegant"),
         ),
@@ -295,7 +293,7 @@ HOOKS = Table(
             "stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.StructlogOnRetryHook])\n"
             "page = load()",
             "with instrumentation.structlog():\n    page = load()",
-            "Give-ups too.",
+            "It logs give-ups, too.",
             RECOVERS,
             setup=(LISTEN, LISTEN),
             after=("structlog.reset_defaults()", "structlog.reset_defaults()"),
@@ -303,17 +301,18 @@ HOOKS = Table(
         Row(
             "stamina.instrumentation.set_on_retry_hooks([])\npage = load()",
             'logging.getLogger("retrying_elegant").disabled = True\npage = load()',
-            "Nothing else is told, unless it was asked for.",
+            "Nothing else is notified unless you configure it.",
             loggers=("stamina", "retrying_elegant"),
             after=("", 'logging.getLogger("retrying_elegant").disabled = False'),
         ),
         Absent(
             "`get_on_retry_hooks()`",
-            "Each part of a program closes what it has opened; nobody need know of the others.",
+            "Each part of a program closes what it has opened, and does not need to know "
+            "the others.",
         ),
         Absent(
             "`get_prometheus_counter()`",
-            "Give `instrumentation.prometheus(registry)` a registry of yours, and ask that.",
+            "Pass your own registry to `instrumentation.prometheus(registry)`, and query that.",
         ),
         Absent(
             "a `RetryHook` that returns a context manager, to be held open during the wait",
@@ -330,16 +329,19 @@ DETAILS = Table(
         Row("d.name.rpartition('.')[2]", "a.name", "The qualified name, without its module."),
         Row("d.args", "a.args"),
         Row("d.kwargs", "dict(a.kwargs)"),
-        Row("d.retry_num", "a.number", "The failed attempt; and so the number of the retry."),
+        Row(
+            "d.retry_num",
+            "a.number",
+            "The number of the failed attempt, which is also the number of the retry.",
+        ),
         Row("d.wait_for", "a.next_wait"),
         Row("d.caused_by", "a.error"),
         Absent(
             "`d.waited_so_far`",
-            "No sum of waits is kept. `a.elapsed` counts everything, `a.waited` is the wait "
-            "before this "
-            "attempt.",
+            "There is no sum of waits. `a.elapsed` includes everything, `a.waited` is the "
+            "wait before this attempt.",
         ),
-        Absent("`RetryDetails`", "Hooks are given the `Attempt`, as everything else is."),
+        Absent("`RetryDetails`", "Hooks receive the `Attempt`, as everything else does."),
     ),
     details=(
         THEIR_HOOK,

@@ -37,14 +37,14 @@ FORMS = Table(
         Row(
             "@retry",
             "@retry(None, wait=0)",
-            "What a bare `@retry` is there.",
+            "A bare `@retry` in tenacity.",
             (LOST,) * 20 + ("page",),
         ),
         Row(
             "@retry(stop=stop_after_attempt(5), wait=wait_random_exponential(0.5, 30), "
             "reraise=True)",
             "@retry",
-            "What a bare `@retry` is here.",
+            "A bare `@retry` in retrying_elegant.",
         ),
         Row(
             'page = Retrying(stop=stop_after_attempt(3), reraise=True)(fetch, "url")',
@@ -91,8 +91,8 @@ FORMS = Table(
             "    yield fetch()\n"
             "page = list(lines())",
             "@retry(3, wait=0)\ndef lines():\n    yield fetch()\npage = list(lines())",
-            "Not the same: there, nothing of a generator is retried; here, it is until its first "
-            "item.",
+            "Not the same: tenacity does not retry generators; here they are retried until "
+            "their first item.",
             RECOVERS,
             differ={
                 "calls": (1, 3),
@@ -104,7 +104,7 @@ FORMS = Table(
             "NET = Retrying(stop=stop_after_attempt(3), reraise=True)\n"
             "page = NET.copy(wait=wait_fixed(2))(fetch)",
             "NET = Policy(3, wait=0)\npage = retry(NET, wait=2)(fetch)()",
-            "`NET.replace(wait=2)` gives the changed policy itself.",
+            "`NET.replace(wait=2)` returns the changed policy itself.",
         ),
         Row(
             'page = load.retry_with(stop=stop_after_attempt(2))("url")',
@@ -113,7 +113,7 @@ FORMS = Table(
         Row(
             "seen.append(load.retry.stop.max_attempt_number)",
             "seen.append(load.policy.attempts)",
-            "A policy is frozen: instead of changing it, make another.",
+            "A policy is frozen: create another instead of changing it.",
         ),
     ),
 )
@@ -131,9 +131,8 @@ STOP = Table(
         Row(
             "stop=stop_after_delay(10), wait=wait_fixed(4)",
             "attempts=None, timeout=10, wait=4",
-            "Not the same: there, the last wait runs past the limit and an attempt follows it. "
-            "Here, a "
-            "wait that would end too late is not begun.",
+            "Not the same: there, the last wait runs past the limit and an attempt follows "
+            "it. Here, a wait that would end too late is not begun.",
             differ={"calls": (4, 3), "pauses": ([4, 4, 4], [4, 4])},
         ),
         Row(
@@ -148,13 +147,13 @@ STOP = Table(
         Row(
             "stop=stop_when_event_set(event)",
             "attempts=None, unless=lambda error: event.is_set()",
-            "The error then counts as not retryable: it leaves, and no `fallback` is asked.",
+            "The error then counts as not retryable: it is raised, and `fallback` is not called.",
         ),
         Row(
             "stop=stop_when_event_set(event), retry=retry_if_result(lambda page: page is None), "
             "retry_error_callback=lambda s: s.outcome.result()",
             "attempts=None, on=(), until=lambda page: page is not None or event.is_set()",
-            "The same for a poll.",
+            "The same for polling.",
             PENDING,
         ),
         Row(
@@ -162,8 +161,8 @@ STOP = Table(
             "for attempt in retrying(on=lambda error: attempt.number < 3, wait=0):\n"
             "    with attempt:\n"
             '        page = fetch("url", size=1)',
-            "Any rule of your own: in a loop, a predicate sees `attempt`. What it refuses counts "
-            "as not retryable.",
+            "Any rule of your own: in a loop, a predicate can use `attempt`. An error that "
+            "it rejects counts as not retryable.",
         ),
         Row(
             "stop=stop_all(stop_after_attempt(2), stop_after_delay(10))",
@@ -273,7 +272,7 @@ RETRY = Table(
         Row(
             'retry=retry_if_not_exception_message(message="down")',
             'unless=lambda error: str(error) == "down", until=lambda page: False',
-            "There, it tries again after a result too. If that is not meant, leave out `until`.",
+            "There, results are retried too. If you do not want that, leave out `until`.",
             ("page", BUSY, LOST),
         ),
         Row(
@@ -296,9 +295,8 @@ RETRY = Table(
         Row(
             "retry=retry_if_result(lambda page: page is None)",
             "on=(), until=lambda page: page is not None",
-            "There, errors leave at once when only results are asked about. To retry them too, "
-            "leave out "
-            "`on=()`.",
+            "There, errors are raised immediately if only results are checked. To retry "
+            "them too, leave out `on=()`.",
             PENDING,
         ),
         Row(
@@ -351,7 +349,7 @@ RETRY = Table(
             "    if fetch() is None:\n"
             "        raise TryAgain\n"
             "load()",
-            "`TryAgain(after=2.5)` also says not before when.",
+            "`TryAgain(after=2.5)` also says how long to wait at least.",
             BECOMES_READY,
         ),
         Row(
@@ -367,9 +365,9 @@ RETRY = Table(
             "        raise TryAgain\n"
             "    return page\n"
             "page = await load()",
-            "Predicates answer at once; what has to be awaited is awaited in the attempt. The "
-            "same for "
-            "`retry_if_exception`, `retry_any` and `retry_all` of `tenacity.asyncio`.",
+            "Predicates are synchronous; await what has to be awaited in the attempt. The "
+            "same for `retry_if_exception`, `retry_any` and `retry_all` of "
+            "`tenacity.asyncio`.",
             BECOMES_READY,
         ),
     ),
@@ -382,9 +380,8 @@ CALLBACKS = Table(
         Row(
             "after=hook",
             "on_retry=hook, on_give_up=hook",
-            "There, it runs after each failed attempt that `retry` asks to repeat. `on_give_up` "
-            "here also "
-            "runs for an error that is not retryable.",
+            "There, it runs after each failed attempt that `retry` wants to repeat. Here, "
+            "`on_give_up` also runs for an error that is not retryable.",
         ),
         Row("before_sleep=hook", "on_retry=hook"),
         Row(
@@ -412,8 +409,8 @@ CALLBACKS = Table(
             "before_sleep=before_sleep_log(logger=log, log_level=logging.WARNING, exc_info=True, "
             "sec_format='%.1f')",
             'on_retry=lambda a: log.warning("next in %.1f s", a.next_wait, exc_info=a.error)',
-            "Only for a logger of your own: `retrying_elegant` logs each retry and each give-up "
-            "unasked.",
+            "Only for a logger of your own: `retrying_elegant` logs each retry and each "
+            "give-up by default.",
         ),
         Row(
             "@retry(stop=stop_after_attempt(3), before_sleep=hook_async, reraise=True)\n"
@@ -424,7 +421,7 @@ CALLBACKS = Table(
             "async def load():\n"
             "    return await fetch_async()\n"
             "page = await load()",
-            "A hook that raises ends the call there; here it is logged, and the call goes on.",
+            "A hook that raises ends the call there; here it is logged, and the call continues.",
         ),
     ),
 )
@@ -450,25 +447,23 @@ DETAILS = Table(
         ),
         Row("s.next_action.sleep", "a.next_wait", also=("wait=wait_fixed(2)", "wait=2")),
         Row("s.upcoming_sleep", "a.next_wait", also=("wait=wait_fixed(2)", "wait=2")),
-        Row("s.seconds_since_start", "a.elapsed", "Here it goes on counting.", SLOW),
+        Row("s.seconds_since_start", "a.elapsed", "Here it keeps counting.", SLOW),
         Absent(
             "`s.idle_for`",
-            "No sum of waits is kept. `a.elapsed` counts everything, `a.waited` is the wait "
-            "before this "
-            "attempt.",
+            "There is no sum of waits. `a.elapsed` includes everything, `a.waited` is the "
+            "wait before this attempt.",
         ),
         Absent(
             "`s.start_time`, `s.outcome_timestamp`",
-            "Readings of a clock that means nothing elsewhere. `a.elapsed` is what they are "
-            "subtracted for.",
+            "They are clock readings, used to compute what `a.elapsed` says.",
         ),
         Absent(
             "`s.retry_object`, `s.fn`",
-            "An attempt does not lead to its function or policy. The function has `.policy`.",
+            "An attempt has no reference to its function or policy. The function has `.policy`.",
         ),
         Absent(
             "`s.set_result`, `s.set_exception`, `s.prepare_for_next_attempt`",
-            "An attempt is read-only, but for `attempt.result` in a loop.",
+            "An attempt is read-only, except for `attempt.result` in a loop.",
         ),
     ),
     details=("before_sleep=lambda s: seen.append({})", "on_retry=lambda a: seen.append({})"),
@@ -477,13 +472,12 @@ DETAILS = Table(
 END = Table(
     "How it ends",
     (
-        Row("reraise=True", "", "Nothing to write: your own error always leaves.", default=True),
+        Row("reraise=True", "", "Nothing to write: your own error is always raised.", default=True),
         Row(
             "reraise=False",
             "fallback=wrapped",
-            "Their default. We have no wrapper, for then all `except` clauses around the function "
-            "would "
-            "have to know of it.",
+            "The default there. There is no wrapper here, because every `except` clause "
+            "around the function would have to know it.",
         ),
         Row(
             "reraise=False, retry_error_cls=Unavailable",
@@ -528,11 +522,9 @@ END = Table(
         ),
         Absent(
             "`statistics['start_time']`, `['idle_for']`, `['delay_since_first_attempt']`",
-            "No statistics stand on a function, for concurrent calls would overwrite each "
-            "other's. What "
-            "happened to one call is told to its hooks, its loop variable and `given_up(error)`; "
-            "what "
-            "happens in the process, to `instrumentation`.",
+            "A function has no statistics, because concurrent calls would overwrite each "
+            "other's. For one call, use its hooks, its loop variable and `given_up(error)`;"
+            " for the whole process, use `instrumentation`.",
         ),
     ),
 )
@@ -544,7 +536,7 @@ OTHERS = Table(
             'name="shop", before_sleep=lambda s: seen.append(str(s.retry_object))',
             'name="shop", on_retry=lambda a: seen.append(a.name)',
         ),
-        Row("enabled=False", "attempts=1", "In tests, for all: `with testing.off():`."),
+        Row("enabled=False", "attempts=1", "In tests, for every policy: `with testing.off():`."),
         Row(
             "wait=wait_fixed(2), sleep=sleep_using_event(event)",
             "wait=0, on_retry=lambda a: event.wait(2)",
@@ -554,7 +546,7 @@ OTHERS = Table(
         Row(
             "load.retry.sleep = seen.append\npage = load()",
             "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
-            "For the whole process, whatever is called in it.",
+            "This applies to the whole process, whatever is called in it.",
             script=RECOVERS,
             ignored=frozenset({"pauses"}),
         ),
@@ -565,19 +557,19 @@ OTHERS = Table(
         ),
         Absent(
             "`sleep=trio.sleep`, `TornadoRetrying(sleep=gen.sleep)`",
-            "Waits are slept by the library that runs the task, asyncio or trio, found at run "
-            "time. "
-            "Tornado's coroutines are not taken; its `async def` ones are.",
+            "Waits use the library that runs the task, asyncio or trio, which is detected "
+            "at run time. Tornado's decorated coroutines are not supported; `async def` "
+            "ones are.",
         ),
         Absent(
             "`retry_base`, `stop_base`, `wait_base`",
-            "Any callable will do: there is no class to derive from.",
+            "Use any callable: there is no base class.",
         ),
         Absent(
             "`BaseRetrying` (`begin`, `iter`, `iter_state`), `RetryCallState`, `AttemptManager`, "
             "`Future`, `BaseAction`, `RetryAction`, `DoAttempt`, `DoSleep`, `NO_RESULT`, "
             "`WrappedFn`",
-            "Parts of its machinery. Ours is not public.",
+            "They are internals. Here, internals are not public.",
         ),
     ),
 )
