@@ -7,7 +7,7 @@ when it is used, as ``_clock.time.monotonic()``; seconds are floats.
 
 from __future__ import annotations
 
-import time as _real_time
+import time as _time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         def sleep(self, seconds: float, /) -> None: ...
 
 
-time: Clock = _real_time
+real: Clock = _time
+time: Clock = real
 
 # time.sleep raises OverflowError past some 292 years; this is 30 and nobody will be there.
 _LONGEST = 1e9
@@ -28,10 +29,10 @@ _LONGEST = 1e9
 
 def is_virtual() -> bool:
     """Tell whether waits pass at once, because ``testing`` has replaced the clock."""
-    return time is not _real_time
+    return time is not real
 
 
 def sleep(seconds: float) -> None:
     """Sleep; not at all for 0 seconds, for even ``sleep(0)`` gives the processor away."""
-    if seconds > 0 or time is not _real_time:
+    if seconds > 0 or time is not real:
         time.sleep(seconds if seconds < _LONGEST else _LONGEST)

@@ -2,24 +2,63 @@
 
 Owns three switches for a whole process, threads and tasks included.  Each is a
 context manager; they nest, and are undone on any exit.  They cost nothing when
-they are not in use.
+they are not in use.  Nothing here takes a lock (see ``_atomic``), so signal handlers and
+finalizers may turn the switches and wait under them as well.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from . import _checks, _clock, _decision
-from ._locks import new_lock
+from ._atomic import Cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeVar
+
+    T = TypeVar("T")
 
 __all__ = ["instant", "limit", "off"]
 
-_lock = new_lock()  # for the two lists of what is active, oldest first
-_instants: list[instant] = []
-_limits: list[limit] = []
+
+class _Active(NamedTuple):
+    """What has been entered and not left, oldest first."""
+
+    instants: tuple[instant, ...] = ()
+    clock: _JumpingClock | None = None  # of all instants
+    limits: tuple[limit, ...] = ()
+
+
+_active = Cell(_Active())
+
+
+def _change(change: Callable[[_Active], _Active]) -> None:
+    """Replace what is active, and let the library go by it."""
+    while True:
+        link = _active.newest()
+        if _active.replace(link, change(link[0])):
+            break
+    while True:
+        link = _active.newest()
+        active: _Active = link[0]
+        ceiling = min((each.n for each in active.limits), default=None)
+        # Who has changed it in the meantime has told the library; nobody can between these lines
+        # but another thread of a build without a global lock: hence the second look.
+        if _active.newest() is link:
+            _clock.time = active.clock or _clock.real
+            _decision.ceiling = ceiling
+            if _active.newest() is link:
+                return
+
+
+def _without(entered: tuple[T, ...], this: object) -> tuple[T, ...]:
+    """Return *entered* as it is when *this* is left, once."""
+    last = max(index for index, each in enumerate(entered) if each is this)
+    return entered[:last] + entered[last + 1 :]
 
 
 class instant:  # noqa: N801 - called like a function, as all of these are
@@ -42,10 +81,11 @@ class instant:  # noqa: N801 - called like a function, as all of these are
         self.waits: list[float] = []
 
     def __enter__(self) -> Self:
-        with _lock:
-            _instants.append(self)
-            if len(_instants) == 1:
-                _clock.time = _JumpingClock(_clock.time)
+        def enter(active: _Active) -> _Active:
+            instants: tuple[instant, ...] = (*active.instants, self)
+            return active._replace(instants=instants, clock=active.clock or _JumpingClock())
+
+        _change(enter)
         return self
 
     def __exit__(
@@ -54,32 +94,71 @@ class instant:  # noqa: N801 - called like a function, as all of these are
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with _lock:
-            _instants.remove(self)
-            if not _instants and isinstance(_clock.time, _JumpingClock):
-                _clock.time = _clock.time.beneath
+        def leave(active: _Active) -> _Active:
+            instants = _without(active.instants, self)
+            return active._replace(instants=instants, clock=active.clock if instants else None)
+
+        _change(leave)
+
+    def advance(self, seconds: float | timedelta) -> None:
+        """
+        Move the library's clock forward, as if the attempt had taken that long.
+
+        This is not a wait, so *waits* does not list it.  It cancels nothing: an
+        ``attempt_timeout`` is measured on the event loop's own clock.
+
+        Args:
+            seconds: 0 or more.
+
+        Raises:
+            RuntimeError: this object is not entered.
+            TypeError, ValueError: *seconds* is not a duration.
+
+        >>> from retrying_elegant import retrying, testing
+        >>> with testing.instant() as time:
+        ...     for attempt in retrying(timeout=30, wait=0, raises=False):
+        ...         with attempt:
+        ...             time.advance(20)
+        ...             risky
+        >>> attempt.number
+        2
+        """
+        seconds = _checks.seconds("seconds", seconds)
+        active: _Active = _active.value
+        if active.clock is None or not any(each is self for each in active.instants):
+            raise RuntimeError("advance() works inside `with testing.instant()` only")
+        active.clock.advance(seconds)
 
 
 class _JumpingClock:
     """Stands in for ``time``: a sleep takes no time, but the clock says that it did."""
 
-    def __init__(self, beneath: _clock.Clock) -> None:
-        self.beneath = beneath
-        self._ahead = 0.0
+    def __init__(self) -> None:
+        self._ahead = Cell(0.0)
 
     def monotonic(self) -> float:
-        return self.beneath.monotonic() + self._ahead
+        ahead: float = self._ahead.value
+        return _clock.real.monotonic() + ahead
 
     def sleep(self, seconds: float, /) -> None:
-        with _lock:
-            self._ahead += seconds
-            for each in _instants:
-                each.waits.append(seconds)
+        self.advance(seconds)
+        active: _Active = _active.value
+        once_each = {id(each): each for each in active.instants}  # however often it was entered
+        for each in once_each.values():
+            each.waits.append(seconds)
+
+    def advance(self, seconds: float) -> None:
+        while True:
+            link = self._ahead.newest()
+            if self._ahead.replace(link, link[0] + seconds):
+                return
 
 
 class limit:  # noqa: N801
     """
     Inside, every call makes at most *n* attempts, whatever its policy says.
+
+    All attempts count, also those before a healthy one that made the policy start over.
 
     Args:
         n: At least 1. Where limits are nested, the smallest holds.
@@ -100,9 +179,7 @@ class limit:  # noqa: N801
         self.n = most
 
     def __enter__(self) -> Self:
-        with _lock:
-            _limits.append(self)
-            self._apply()
+        _change(lambda active: active._replace(limits=(*active.limits, self)))
         return self
 
     def __exit__(
@@ -111,13 +188,7 @@ class limit:  # noqa: N801
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with _lock:
-            _limits.remove(self)
-            self._apply()
-
-    @staticmethod
-    def _apply() -> None:
-        _decision.ceiling = min((each.n for each in _limits), default=None)
+        _change(lambda active: active._replace(limits=_without(active.limits, self)))
 
 
 def off() -> limit:

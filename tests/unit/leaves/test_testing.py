@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import pytest
 from testing_parts import calls_of, every_exit, run_inside
@@ -70,6 +71,21 @@ class TestInstant:
         assert inner.waits == [1]
         assert outer.waits[-1] == 2
 
+    def test_entered_twice(self, way):
+        """One object lists each wait once, until it is left as often as it was entered."""
+        instant = testing.instant()
+        with instant:
+            with instant:
+                way.run(Flaky([OSError, "value"]), wait=1)
+            way.run(Flaky([OSError, "value"]), wait=2)
+        way.run(Flaky([OSError, "value"]), wait=3)
+        assert instant.waits == [1, 2]
+
+    def test_left_without_being_entered(self):
+        """It is an error, and nobody else's switch is turned."""
+        with pytest.raises(ValueError, match="empty"):
+            testing.instant().__exit__(None, None, None)
+
 
 class TestTheClock:
     """The library's clock jumps forward by each wait."""
@@ -113,6 +129,90 @@ class TestTheClock:
             before_attempt=lambda attempt: remaining.append(attempt.remaining),
         )
         assert remaining == pytest.approx([10, 6, 2])
+
+
+class TestAdvance:
+    """`advance(seconds)`: the clock moves forward as if the attempt had taken that long."""
+
+    def test_elapsed_counts_it(self, way, clock, instant):
+        """Attempts of ten seconds, waits of one."""
+        elapsed = []
+
+        def slow():
+            instant.advance(10)
+            if len(elapsed) < 3:
+                raise OSError("slow")
+
+        way.run(slow, wait=1, before_attempt=lambda attempt: elapsed.append(attempt.elapsed))
+        assert elapsed == pytest.approx([0, 11, 22])
+
+    def test_it_is_not_a_wait(self, way, instant):
+        """The list holds the waits of the policy, and those alone."""
+
+        def slow():
+            instant.advance(10)
+            raise OSError("slow")
+
+        with pytest.raises(OSError, match="slow"):
+            way.run(slow, 3, wait=1)
+        assert instant.waits == [1, 1]
+
+    def test_the_timeout_is_held_against_it(self, way, instant):
+        """Two attempts of twenty seconds fit into thirty, for the second begins in time."""
+        calls = []
+
+        def slow():
+            calls.append(None)
+            instant.advance(20)
+            raise OSError("slow")
+
+        with pytest.raises(OSError, match="slow") as raised:
+            way.run(slow, None, wait=0, timeout=30)
+        assert given_up(raised.value).reason == "timeout"
+        assert given_up(raised.value).elapsed == pytest.approx(40, abs=5)
+        assert len(calls) == 2
+
+    def test_any_of_nested_ones(self, way, clock):
+        """They share one clock."""
+        elapsed = []
+        with testing.instant() as outer, testing.instant() as inner:
+
+            def slow():
+                outer.advance(1)
+                inner.advance(timedelta(seconds=2))
+                if len(elapsed) < 2:
+                    raise OSError("slow")
+
+            way.run(slow, wait=0, before_attempt=lambda attempt: elapsed.append(attempt.elapsed))
+        assert elapsed == pytest.approx([0, 3])
+
+    @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+    def test_what_is_not_a_time(self, instant, seconds):
+        """Time does not run backward, nor to its end."""
+        with pytest.raises(
+            ValueError, match=r"seconds=.*: expected a number of seconds, 0 or more"
+        ):
+            instant.advance(seconds)
+
+    def test_what_is_not_a_number(self, instant):
+        """As anywhere else."""
+        with pytest.raises(TypeError, match="seconds='10': expected a number of seconds"):
+            instant.advance("10")
+
+    def test_outside(self):
+        """There is no clock to be moved, whoever else is inside."""
+        instant = testing.instant()
+        with pytest.raises(RuntimeError, match=r"inside `with testing\.instant"):
+            instant.advance(1)
+        with instant:
+            instant.advance(1)
+        with pytest.raises(RuntimeError, match=r"inside `with testing\.instant"):
+            instant.advance(1)
+
+    def test_where_nobody_is_inside(self, own_waits):
+        """Nor then."""
+        with pytest.raises(RuntimeError, match=r"inside `with testing\.instant"):
+            testing.instant().advance(1)
 
 
 class TestFreezegun:
