@@ -1,8 +1,6 @@
 """Main: ``python -m retrying_elegant`` is the command ``retrying-elegant``."""
 
-import sys
-
-from .cli.main import main
+from .cli.main import script
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script()

@@ -92,7 +92,7 @@ class Preview(Value):
         notes = [self.note] if self.note else []
         if not self.rows[-1].certain:
             notes.append(
-                f"?: may not start, for the timeout of {self.policy.timeout:g} s may have passed"
+                f"?: may not start, for the timeout of {self.policy.timeout:.15g} s may have passed"
             )
         return notes
 
@@ -159,7 +159,9 @@ def shown(time: float) -> str:
     """Put *time* into the few characters of a table."""
     if not 0 <= time < inf:
         return "?"
-    return f"{time:.3f}" if time < 10_000 else f"{time:.3g}"
+    if time < 10_000:
+        return f"{time:.3f}"
+    return f"{time:.0f}" if time < 1e8 else f"{time:.3g}"
 
 
 def _count(limit: int | None, n: int | None) -> int:

@@ -395,10 +395,61 @@ class TestDemo:
         assert "\x1b[32m" in there.told
 
     def test_no_colours_wanted(self):
-        """NO_COLOR is respected; Ctrl-C ends it without a traceback."""
+        """NO_COLOR is respected; Ctrl-C ends it without a traceback, by that signal."""
         with AtTerminal(settings={"NO_COLOR": "1"}) as there:
             there.reads("attempt in retrying")
             there.types(b"\x03")
-            assert there.ends() == 130
+            assert there.ends() == -signal.SIGINT
         assert "\x1b" not in there.told
         assert "Traceback" not in there.told
+
+    def test_where_threads_cannot_start(self):
+        """One line, and exit status 1: this user may have one process, and this is it."""
+        code = """
+import asyncio, os, resource, sys
+import retrying_elegant.cli.demo
+from retrying_elegant.cli import main
+
+if os.getuid() == 0:  # to whom the limit does not apply
+    os.setgroups([])
+    os.setgid(65500)
+    os.setuid(65500)
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+sys.exit(main.main(["demo"]))
+"""
+        done = subprocess.run(
+            python(code), env=environment(), capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            "retrying-elegant: the server of the demonstration cannot run: can't start new thread\n"
+        )
+
+
+class TestOutputCannotBeWritten:
+    """One line says why, and the exit status is 1."""
+
+    @pytest.mark.parametrize("words", ["preview", "--help"])
+    def test_a_full_device(self, words):
+        """Not even a second message from the interpreter at exit."""
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [*PROGRAM, words],
+                env=environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=PATIENCE,
+            )
+        assert done.returncode == 1
+        assert done.stderr == "retrying-elegant: standard output: No space left on device\n"
+
+    @pytest.mark.parametrize("words", ["preview", "demo"])
+    def test_closed(self, words):
+        """As a shell closes it with `>&-`."""
+        line = f"exec '{sys.executable}' -m retrying_elegant {words} >&-"
+        done = subprocess.run(
+            ["sh", "-c", line], env=environment(), stderr=subprocess.PIPE, text=True
+        )
+        assert done.returncode == 1
+        assert done.stderr == "retrying-elegant: standard output: it is closed\n"

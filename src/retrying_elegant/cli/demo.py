@@ -17,6 +17,7 @@ import io
 import os
 import socket
 import struct
+import sys
 import textwrap
 import threading
 import time
@@ -26,6 +27,9 @@ from collections import deque
 from urllib.error import HTTPError
 
 from retrying_elegant import Attempt, Policy, backoff, given_up, retry, retrying, web
+from retrying_elegant._text import one_line
+
+from .output import PROGRAM, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,49 +141,58 @@ def demo(stream: TextIO) -> int:
     Run the demonstration, in some six seconds, and print it to *stream*.
 
     Returns:
-        The exit status, 0.
+        The exit status: 0, or 1 where the server cannot run, as where threads cannot start.
     """
+    server = FlakyServer()
+    try:
+        with server:
+            show(stream, server)
+    except Exception:
+        if server.trouble is None:
+            raise
+        text = one_line(str(server.trouble))
+        print(f"{PROGRAM}: the server of the demonstration cannot run: {text}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def show(stream: TextIO, server: FlakyServer) -> None:
+    """Run every form against *server*, and print what happens to *stream*."""
     started = time.monotonic()
     screen = Screen(stream)
     timeline = Timeline(screen)
     net = one_policy(timeline.tell)
     say = timeline.say
+    client = Client(*server.address)
+    screen.write("retrying_elegant", "bold", end=" ")
+    screen.write(f"against a server on {client.base} that really fails:")
+    screen.write("resets, 503s, hangs and half answers go over the wire, as told for each path.")
+    screen.write(f"get(path) is urllib with a timeout of {PATIENCE:g} s. One policy serves all:\n")
+    screen.code(one_policy)
 
-    with FlakyServer() as server:
-        client = Client(*server.address)
-        screen.write("retrying_elegant", "bold", end=" ")
-        screen.write(f"against a server on {client.base} that really fails:")
-        screen.write(
-            "resets, 503s, hangs and half answers go over the wire, as told for each path."
-        )
-        screen.write(
-            f"get(path) is urllib with a timeout of {PATIENCE:g} s. One policy serves all:\n"
-        )
-        screen.code(one_policy)
+    timeline.section("1  Decorator: a function", by_decorator, "/orders")
+    by_decorator(net, client.get)
 
-        timeline.section("1  Decorator: a function", by_decorator, "/orders")
-        by_decorator(net, client.get)
+    timeline.section(
+        "2  Loop: a piece of code, and the outcome asked afterwards",
+        by_loop,
+        "/prices",
+        "/weather",
+    )
+    by_loop(net, client.get, say)
 
-        timeline.section(
-            "2  Loop: a piece of code, and the outcome asked afterwards",
-            by_loop,
-            "/prices",
-            "/weather",
-        )
-        by_loop(net, client.get, say)
+    timeline.section("3  Block: several calls under one deadline", by_block, "/user", "/cart")
+    by_block(net, client.get, say)
 
-        timeline.section("3  Block: several calls under one deadline", by_block, "/user", "/cart")
-        by_block(net, client.get, say)
+    timeline.section(
+        "4  Async loop: three at once, a hang is cancelled", by_async_loop, "/a", "/b", "/c"
+    )
+    asyncio.run(by_async_loop(net, client.get_async, say))
 
-        timeline.section(
-            "4  Async loop: three at once, a hang is cancelled", by_async_loop, "/a", "/b", "/c"
-        )
-        asyncio.run(by_async_loop(net, client.get_async, say))
-
-        timeline.section(
-            "5  Giving up: the original exception, with a note", giving_up, "/broken", "/not-there"
-        )
-        giving_up(net, client.get, timeline.show)
+    timeline.section(
+        "5  Giving up: the original exception, with a note", giving_up, "/broken", "/not-there"
+    )
+    giving_up(net, client.get, timeline.show)
 
     screen.write(
         f"\n{server.requests} requests, {timeline.retries} retries, {timeline.successes} calls "
@@ -188,7 +201,6 @@ def demo(stream: TextIO) -> int:
     )
     screen.write("Next:  retrying-elegant preview --timeout 60      a policy's waits, drawn")
     screen.write("       retrying-elegant run -- COMMAND            retries any command")
-    return 0
 
 
 COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
@@ -227,8 +239,7 @@ class Screen:
     def write(self, text: str = "", colour: str | None = None, *, end: str = "\n") -> None:
         """Write *text* at once; what the encoding lacks becomes a question mark."""
         safe = text.encode(self._encoding, "replace").decode(self._encoding)
-        self._stream.write((self.paint(safe, colour) if colour else safe) + end)
-        self._stream.flush()
+        write(self._stream, (self.paint(safe, colour) if colour else safe) + end)
 
     def code(self, function: Callable[..., object]) -> None:
         """Write the body of *function*, as it stands in this file."""
@@ -371,19 +382,29 @@ class FlakyServer:
     Attributes:
         address: Its host and port.
         requests: How many requests it has had.
+        trouble: What keeps it from running, as where there is no network, or no threads.
     """
 
     def __init__(self) -> None:
         self.requests = 0
+        self.trouble: Exception | None = None
         self._script = {path: deque(outcomes) for path, outcomes in SCRIPT.items()}
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
         self._connections: list[socket.socket] = []
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        try:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+        except OSError as error:
+            self.trouble = error
+            raise
         self.address: tuple[str, int] = self._listener.getsockname()
-        self._start(self._accept)
+        try:
+            self._start(self._accept)
+        except RuntimeError:
+            self._listener.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -401,8 +422,12 @@ class FlakyServer:
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self.trouble = error
+            raise
         self._threads.append(thread)
-        thread.start()
 
     def _accept(self) -> None:
         while True:
@@ -412,7 +437,10 @@ class FlakyServer:
                 return
             self.requests += 1
             self._connections.append(connection)
-            self._start(self._serve, connection)
+            try:
+                self._start(self._serve, connection)
+            except RuntimeError:
+                connection.close()  # what was to be shown cannot be
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(LONGER)

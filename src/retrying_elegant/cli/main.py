@@ -1,8 +1,8 @@
-"""Command line: ``demo``, ``preview`` and ``run``.
+"""Main: the options of ``demo``, ``preview`` and ``run``, and how the program ends.
 
-Owns the options and what they mean as a policy, the drawing of ``preview``, and
-how the program ends when its options are wrong or nobody reads on.  Leaves the
-rest to the modules of the sub-commands.  Times are float seconds.
+Owns what the options mean as a policy, the drawing of ``preview``, and what happens
+when options are wrong or the output cannot be written.  Leaves the rest to the modules
+of the sub-commands.  Times are float seconds.
 """
 
 from __future__ import annotations
@@ -15,48 +15,87 @@ import sys
 from math import inf
 
 from retrying_elegant import Policy, __version__, backoff
+from retrying_elegant._text import one_line
 
-from .run import PROGRAM, SIGNALLED, Json, Lines, Report, run
+from .output import PROGRAM, OutputError, brief, write
+from .run import SIGNALLED, Json, Lines, Report, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from retrying_elegant._preview import Preview
 
 _ROWS = 30  # most attempts that preview shows
 _WIDTH = 60  # of its drawing, in characters
 _EXPONENTIAL = ("initial", "factor", "cap", "jitter")
+_RUN = f"{PROGRAM} run [options] -- COMMAND ..."
+_SWITCHES = {"-h", "--help", "--quiet", "--json"}  # the options of run that take no value
+_LONGEST = 400  # characters of a message
+
+
+def script() -> NoReturn:
+    """Run the command line of this process, and end the process."""
+    status = main()
+    sys.exit(status if status >= 0 else die_by(-status))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
-    Carry out the command line *argv*, by default that of the process.
+    Run the command line *argv*, by default that of the process.
 
     Returns:
-        The exit status.
+        The exit status; -n if signal n has ended it, so that the process should die by it.
 
     Raises:
         SystemExit: the options are wrong, or ask for help or the version.
     """
-    options = parse(sys.argv[1:] if argv is None else argv)
     logger = logging.getLogger("retrying_elegant")
-    nobody = logging.NullHandler()  # without any, logging itself would print the warnings
-    logger.addHandler(nobody)
+    silent = logging.NullHandler()  # without any, logging itself would print the warnings
+    logger.addHandler(silent)
     try:
+        options = parse(sys.argv[1:] if argv is None else argv)
         status: int = options.act(options)
-        print(end="", flush=True)  # here, where it may fail
+        if sys.stdout is not None:
+            write(sys.stdout, "")  # flushed here, where it may fail
     except KeyboardInterrupt:
-        return SIGNALLED + signal.SIGINT
-    except BrokenPipeError:
-        # Who read has left.  What is still in the buffer must not fail again at exit.
+        return -signal.SIGINT
+    except OutputError as error:
+        _discard_output()
+        if error.has_no_reader:
+            return SIGNALLED + 13  # as if SIGPIPE had ended it, which Python ignores
+        print(f"{PROGRAM}: standard output: {error}", file=sys.stderr)
+        return 1
+    finally:
+        logger.removeHandler(silent)
+    return status
+
+
+def die_by(number: int) -> int:
+    """
+    End this process by signal *number*, so that a shell's loop ends as well.
+
+    Returns:
+        The exit status to end with, where that signal does not end a process: on Windows,
+        and in the first process of a container.
+    """
+    if os.name == "posix":
+        import resource
+
+        # A core dump would be one of this program, not of the command.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    return SIGNALLED + number
+
+
+def _discard_output() -> None:
+    """Let nothing that is still in the buffer of standard output fail again at exit."""
+    if sys.stdout is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-        return SIGNALLED + 13  # as if SIGPIPE had ended it, which Python ignores
-    finally:
-        logger.removeHandler(nobody)
-    return status
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -64,87 +103,123 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Read the command line.
 
     Returns:
-        The options, with ``act``, the function that carries them out; for ``preview``
-        and ``run`` also ``policy``, for ``run`` also ``command``.
+        The options, with ``act``, the function that executes them; for ``preview`` and
+        ``run`` also ``policy``, for ``run`` also ``command``.
 
     Raises:
         SystemExit: 2 after a usage line, or 0 after what ``--help`` asked for.
     """
     command: list[str] = []
-    if argv[:1] == ["run"] and "--" in argv:
-        border = list(argv).index("--")
-        argv, command = argv[:border], list(argv[border + 1 :])
+    if argv[:1] == ["run"]:
+        argv, command = _split(argv)
     options = _parser().parse_args(argv)
     if options.act is not _demo:
         options.policy = _policy(options)
     if options.act is _run:
-        if options.words or not command:
-            options.parser.error("write `--` and the command after the options")
+        if not command:
+            _reject(f"a command is missing: write {_RUN}")
+        if not command[0]:
+            _reject(f"the command is an empty string: write {_RUN}")
         options.command = command
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
-    seconds = _number("a number of seconds, 0 or more", lambda n: 0 <= n < inf)
-    limit = _number("a positive number of seconds", lambda n: 0 < n < inf)
+def _split(argv: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """Split the command line of ``run`` at its ``--``, into the options and the command."""
+    border = list(argv).index("--") if "--" in argv else len(argv)
+    options, command = argv[:border], list(argv[border + 1 :])
+    words = iter(options[1:])
+    for word in words:
+        if not word.startswith("-"):
+            usage = _RUN.replace("COMMAND", one_line(word))
+            _reject(f"options come first, then `--`, then the command: write {usage}")
+        if word not in _SWITCHES and "=" not in word:
+            next(words, None)  # its value
+    return options, command
 
-    policy = argparse.ArgumentParser(add_help=False)
-    group = policy.add_argument_group("policy")
+
+def _reject(message: str) -> NoReturn:
+    """Raise SystemExit after one line, which says what to write."""
+    print(f"{PROGRAM} run: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with a usage line and *message*, which may quote what a terminal must not see."""
+        super().error(one_line(message, _LONGEST))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End, after the help has been written where that was asked for."""
+        if sys.stdout is not None:
+            write(sys.stdout, "")
+        super().exit(status, message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    how = "such as 500ms, 30s, 1m or 2h; a bare number is seconds"
+    seconds = _number(f"a duration of 0 or more, {how}", lambda n: 0 <= n < inf, _duration)
+    limit = _number(f"a positive duration, {how}", lambda n: 0 < n < inf, _duration)
+
+    policy = _Parser(add_help=False)
+    group = policy.add_argument_group(
+        "policy", "Durations (S) are seconds, or have a unit: 500ms, 30s, 1m, 2h."
+    )
     group.add_argument(
         "--attempts",
         type=_attempts,
         metavar="N",
-        help="most attempts, the first included; 0: no limit "
+        help="the maximum number of attempts, including the first; 0: no limit "
         "(default: 5, or no limit where --timeout is given)",
     )
     group.add_argument(
         "--timeout",
         type=limit,
         metavar="S",
-        help="seconds within which the last attempt must start",
+        help="the last attempt starts before this much time has passed",
     )
     group.add_argument(
         "--attempt-timeout",
         type=limit,
         metavar="S",
-        help="seconds after which a running attempt is ended, and has failed",
+        help="end an attempt that takes longer; it has failed",
     )
     group.add_argument(
         "--wait",
         type=_waits(seconds),
         metavar="S[,S...]",
-        help="seconds to wait before each retry; the last repeats",
+        help="the wait before each retry; the last one repeats",
     )
     group.add_argument(
-        "--initial", type=seconds, metavar="S", help="first wait, in seconds (default: 0.5)"
+        "--initial", type=seconds, metavar="S", help="the first wait (default: 500ms)"
     )
     group.add_argument(
         "--factor",
         type=_number("a finite number above 0", lambda n: 0 < n < inf),
         metavar="F",
-        help="what each wait is multiplied by to give the next (default: 2)",
+        help="what each wait is multiplied by to get the next (default: 2)",
     )
-    group.add_argument(
-        "--cap", type=seconds, metavar="S", help="longest wait, in seconds (default: 30)"
-    )
+    group.add_argument("--cap", type=seconds, metavar="S", help="the longest wait (default: 30s)")
     group.add_argument(
         "--jitter",
         type=_number("a share between 0 and 1", lambda n: 0 <= n <= 1),
         metavar="SHARE",
-        help="how much of each wait is random, 0 to 1 (default: 1)",
+        help="the share of each wait that is random, 0 to 1 (default: 1)",
     )
 
-    parser = argparse.ArgumentParser(
-        PROGRAM, description="Retries: shown, drawn, and for any command.", allow_abbrev=False
+    parser = _Parser(
+        PROGRAM,
+        description="Retries: a demonstration, a preview, and retries for any command.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.set_defaults(act=_demo)
     commands = parser.add_subparsers(metavar="demo | preview | run", title="commands")
 
-    text = "show the library riding out a server that fails (the default)"
+    text = "show the library coping with a server that fails (the default)"
     made = commands.add_parser("demo", help=text, description=text)
 
-    text = "show what a policy would wait, as a table and as a drawing"
+    text = "show the waits of a policy, as a table and as a drawing"
     made = commands.add_parser(
         "preview", help=text, description=text, parents=[policy], allow_abbrev=False
     )
@@ -155,28 +230,27 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help=text,
         description=f"{text}. The exit status is that of its last attempt.",
-        usage=f"{PROGRAM} run [options] -- COMMAND ...",
+        usage=_RUN,
         parents=[policy],
         allow_abbrev=False,
     )
     made.set_defaults(act=_run, parser=made)
-    made.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     made.add_argument(
         "--on-exit",
         type=_list(_status),
         metavar="CODES",
         help="the exit statuses to retry, separated by commas (default: all but 0)",
     )
-    told = made.add_mutually_exclusive_group()
-    told.add_argument("--quiet", action="store_true", help="do not tell of retries")
-    told.add_argument(
-        "--json", action="store_true", help="tell of them in JSON, one object on each line"
+    reports = made.add_mutually_exclusive_group()
+    reports.add_argument("--quiet", action="store_true", help="do not report retries")
+    reports.add_argument(
+        "--json", action="store_true", help="report them in JSON, one object per line"
     )
     return parser
 
 
 def _policy(options: argparse.Namespace) -> Policy:
-    """Give the policy that *options* spell out."""
+    """Return the policy that *options* describe."""
     rule = {name: value for name in _EXPONENTIAL if (value := getattr(options, name)) is not None}
     if options.wait is not None and rule:
         names = ", ".join(f"--{name}" for name in rule)
@@ -193,39 +267,49 @@ def _policy(options: argparse.Namespace) -> Policy:
     )
 
 
-def _number(rule: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
-    """Give a reader of numbers for argparse that refuses those that break *rule*."""
+def _number(
+    rule: str, fits: Callable[[float], bool], convert: Callable[[str], float] = float
+) -> Callable[[str], float]:
+    """Return a reader of numbers for argparse that rejects those that break *rule*."""
 
     def read(text: str) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            number = -inf
-        if not fits(number):
+        number = _converted(text, convert)
+        if number is None or not fits(number):
             raise argparse.ArgumentTypeError(f"{text!r}: expected {rule}")
         return number
 
     return read
 
 
-def _attempts(text: str) -> int:
+def _converted(text: str, convert: Callable[[str], float]) -> float | None:
+    # Python's own readers take more than people mean: 1_0, " 1", and other scripts' digits.
+    if not text.isascii() or "_" in text or text.split() != [text]:
+        return None
     try:
-        number = int(text)
+        return convert(text)
     except ValueError:
-        number = -1
-    if number < 0:
+        return None
+
+
+def _duration(text: str) -> float:
+    if text.endswith("ms"):
+        return float(text[:-2]) / 1000
+    unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    return float(text) if unit is None else float(text[:-1]) * unit
+
+
+def _attempts(text: str) -> int:
+    number = _converted(text, int)
+    if number is None or number < 0:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, or 0 for no limit")
-    return number
+    return int(number)
 
 
 def _status(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= 255:
+    number = _converted(text, int)
+    if number is None or not 1 <= number <= 255:
         raise argparse.ArgumentTypeError(f"{text!r}: expected exit statuses from 1 to 255")
-    return number
+    return int(number)
 
 
 def _list(read: Callable[[str], float]) -> Callable[[str], list[float]]:
@@ -238,19 +322,20 @@ def _waits(read: Callable[[str], float]) -> Callable[[str], float | list[float]]
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import demo  # with asyncio and urllib, which only it needs
+    from .demo import demo  # with asyncio and urllib, which nothing else needs
 
+    write(sys.stdout, "")  # which fails where it is closed
     return demo(sys.stdout)
 
 
 def _preview(options: argparse.Namespace) -> int:
     limit = options.policy.attempts
     preview = options.policy.preview(None if limit is None else _ROWS)
-    print(preview)
+    lines = [str(preview)]
     if limit is not None and limit > _ROWS:
-        print(f"and so on, {limit} attempts in all")
-    for line in drawing(preview, getattr(sys.stdout, "encoding", None)):
-        print(line)
+        lines.append(f"and so on, {limit} attempts in all")
+    lines += drawing(preview, getattr(sys.stdout, "encoding", None))
+    write(sys.stdout, "\n".join(lines) + "\n")
     return 0
 
 
@@ -259,7 +344,7 @@ def drawing(preview: Preview, encoding: str | None) -> list[str]:
     Draw the waits of *preview*: a bar from the least to the greatest wait before each retry.
 
     Args:
-        encoding: Of where it is shown; ASCII does where this has nothing better.
+        encoding: That of the output, which may be too small for anything but ASCII.
     """
     retries = preview.rows[1:]
     longest = max((row.wait_high for row in retries), default=0)
@@ -270,7 +355,7 @@ def drawing(preview: Preview, encoding: str | None) -> list[str]:
         f"{bar}{mean}".encode(encoding or "ascii")
     except UnicodeEncodeError:
         bar, mean = "-", "|"
-    lines = ["", f"retry  waits from 0 to {longest:g} s ({mean} = mean)"]
+    lines = ["", f"retry  waits from 0 to {brief(longest)} s ({mean} = mean)"]
     scale = (_WIDTH - 1) / longest
     for row in retries:
         low, middle, high = (

@@ -21,6 +21,9 @@ from math import inf
 
 from retrying_elegant import given_up, retrying
 from retrying_elegant._errors import headline
+from retrying_elegant._text import one_line
+
+from .output import PROGRAM, brief
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from retrying_elegant import Attempt, Policy
     from retrying_elegant._errors import Reason
 
-PROGRAM = "retrying-elegant"
 TIMED_OUT, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as timeout(1) and the shells have them
 SIGNALLED = 128  # plus the number of the signal, likewise
 GRACE = 2.0  # seconds from TERM to KILL
@@ -91,7 +93,7 @@ def run(
         on_retry=(report.on_retry, signals.wait_begins),
         on_success=report.on_success,
         on_give_up=(signals.wait_ends, report.on_give_up),
-        name=os.path.basename(argv[0]) or argv[0],  # no arguments: they may hold secrets
+        name=one_line(argv[0]),  # as it was written, without arguments: they may hold secrets
     )
     with signals:
         try:
@@ -128,7 +130,7 @@ def run_once(argv: Sequence[str], timeout: float | None, signals: Signals) -> No
         if not signals.wait_for(process, time.monotonic() + GRACE):
             process.kill()
             signals.wait_for(process, None)
-        raise CommandError(f"timed out after {timeout:.3g} s", TIMED_OUT, retryable=True)
+        raise CommandError(f"timed out after {brief(timeout or 0)} s", TIMED_OUT, retryable=True)
     status = process.returncode
     if status < 0:
         raise CommandError(f"killed by {name_of_signal(-status)}", SIGNALLED - status)
