@@ -131,6 +131,16 @@ class TestFunctions:
         assert client.submit(fetch, 7, pure=False).result(PATIENCE) == "page 7"
 
 
+class TestFutures:
+    """Dask's futures can be awaited, and in synchronous code they are values."""
+
+    def test_submit(self, client):
+        """`retry(client.submit)` and a block return the future."""
+        assert retry(3)(client.submit)(pow, 2, 5).result(PATIENCE) == 32
+        with retrying(3) as call:
+            assert call(client.submit, pow, 2, 6).result(PATIENCE) == 64
+
+
 class TestPolicies:
     """One policy is sent to every worker."""
 
