@@ -2,7 +2,10 @@
 
 Owns the observers of the process, and three that are ready-made: for Prometheus,
 OpenTelemetry and structlog, whose libraries are imported when they are asked for.
-Leaves telling the observers to ``events``.  Durations are float seconds.
+Leaves notifying the observers to ``events``.  Durations are float seconds.
+
+Handles may be opened and closed anywhere, signal handlers and finalizers included: nothing here
+takes a lock (see ``_atomic``).  What the libraries do in their counters is theirs.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from importlib import import_module
 from weakref import WeakKeyDictionary
 
 from . import _checks, _events
-from ._errors import describe
-from ._locks import new_lock
+from ._atomic import Cell
+from ._errors import _name_of, text_of
+from ._text import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Any, Protocol, Self
 
@@ -49,9 +54,8 @@ _COUNTERS = (
     ("retrying_elegant_recoveries_total", "Calls that succeeded after a retry.", ("name",)),
 )
 
-_lock = new_lock()  # for the list of open handles, oldest first, and for the counters
-_open: list[Handle] = []
-_counters: WeakKeyDictionary[Registry, list[Any]] = WeakKeyDictionary()
+_open = Cell(())  # handles, oldest first: a tuple
+_collectors: WeakKeyDictionary[Registry, _Collector] = WeakKeyDictionary()
 
 
 class Handle:
@@ -73,9 +77,11 @@ class Handle:
         self._observers = (on_retry, on_give_up, on_recovery)
         # Open handles on one target tell it once; by default each is a target of its own.
         self._target = id(self) if target is None else target
-        with _lock:
-            _open.append(self)
-            _apply()
+        while True:
+            link = _open.newest()
+            if _open.replace(link, (*link[0], self)):
+                break
+        _apply()
 
     def close(self) -> None:
         """
@@ -83,10 +89,11 @@ class Handle:
 
         An event that is just being told, here or in another thread, is told to its end.
         """
-        with _lock:
-            if self in _open:
-                _open.remove(self)
-                _apply()
+        while True:
+            link = _open.newest()
+            if _open.replace(link, tuple(each for each in link[0] if each is not self)):
+                break
+        _apply()
 
     def __enter__(self) -> Self:
         return self
@@ -101,10 +108,21 @@ class Handle:
 
 
 def _apply() -> None:
-    told = {handle._target: handle._observers for handle in _open}.values()
-    _events.retry_observers = tuple(each for each, _, _ in told if each is not None)
-    _events.give_up_observers = tuple(each for _, each, _ in told if each is not None)
-    _events.recovery_observers = tuple(each for _, _, each in told if each is not None)
+    """Let the library notify the observers that are open now."""
+    while True:
+        link = _open.newest()
+        told = {handle._target: handle._observers for handle in link[0]}.values()
+        retry = tuple(each for each, _, _ in told if each is not None)
+        give_up = tuple(each for _, each, _ in told if each is not None)
+        recovery = tuple(each for _, _, each in told if each is not None)
+        # Who has opened or closed one in the meantime has come this far; nobody can between these
+        # lines but another thread of a build without a global lock: hence the second look.
+        if _open.newest() is link:
+            _events.retry_observers = retry
+            _events.give_up_observers = give_up
+            _events.recovery_observers = recovery
+            if _open.newest() is link:
+                return
 
 
 def observe(
@@ -175,16 +193,36 @@ def prometheus(registry: Registry | None = None) -> Handle:
     used: Any = library.REGISTRY if registry is None else registry
     if not isinstance(used, library.CollectorRegistry):
         _checks.refuse(TypeError, "registry", registry, "a CollectorRegistry, or None")
-    with _lock:
-        if used not in _counters:
-            _counters[used] = [library.Counter(*counter, registry=used) for counter in _COUNTERS]
-        retries, give_ups, recoveries = _counters[used]
+    mine = _Collector([library.Counter(*each, registry=None) for each in _COUNTERS])
+    collector = _collectors.setdefault(used, mine)
+    if collector is mine:
+        try:
+            used.register(mine)
+        except BaseException:
+            _collectors.pop(used, None)
+            raise
+    retries, give_ups, recoveries = collector.counters
     return Handle(
-        lambda attempt: retries.labels(attempt.name, _error(attempt)).inc(),
-        lambda attempt: give_ups.labels(attempt.name, _reason(attempt)).inc(),
-        lambda attempt: recoveries.labels(attempt.name).inc(),
+        lambda attempt: retries.labels(_name(attempt), _error(attempt)).inc(),
+        lambda attempt: give_ups.labels(_name(attempt), _reason(attempt)).inc(),
+        lambda attempt: recoveries.labels(_name(attempt)).inc(),
         target=("prometheus", id(used)),
     )
+
+
+class _Collector:
+    """The counters in one piece: a registry takes all of them or, where a name is taken, none."""
+
+    def __init__(self, counters: list[Any]) -> None:
+        self.counters = counters
+
+    def describe(self) -> Iterator[Any]:
+        for counter in self.counters:
+            yield from counter.describe()
+
+    def collect(self) -> Iterator[Any]:
+        for counter in self.counters:
+            yield from counter.collect()
 
 
 def opentelemetry(*, meter_provider: MeterProvider | None = None) -> Handle:
@@ -218,19 +256,19 @@ def opentelemetry(*, meter_provider: MeterProvider | None = None) -> Handle:
     )
 
     def on_retry(attempt: Attempt) -> None:
-        name = attempt.name
+        name = _name(attempt)
         retries.add(1, {"name": name, "error": _error(attempt)})
         values = {"name": name, **_retry_values(attempt)}
         trace.get_current_span().add_event("retrying_elegant.retry", values)
 
     def on_give_up(attempt: Attempt) -> None:
-        name = attempt.name
+        name = _name(attempt)
         give_ups.add(1, {"name": name, "reason": _reason(attempt)})
         values = {"name": name, **_give_up_values(attempt)}
         trace.get_current_span().add_event("retrying_elegant.give_up", values)
 
     def on_recovery(attempt: Attempt) -> None:
-        recoveries.add(1, {"name": attempt.name})
+        recoveries.add(1, {"name": _name(attempt)})
 
     return Handle(on_retry, on_give_up, on_recovery, target=("opentelemetry", id(used)))
 
@@ -262,10 +300,10 @@ def structlog(logger: Logger | None = None) -> Handle:
 
     # The key is "call", for the records of `logging`, where events may end up, have a "name".
     def on_retry(attempt: Attempt) -> None:
-        log.warning("retrying", call=attempt.name, **_retry_values(attempt))
+        log.warning("retrying", call=_name(attempt), **_retry_values(attempt))
 
     def on_give_up(attempt: Attempt) -> None:
-        log.warning("gave up", call=attempt.name, **_give_up_values(attempt))
+        log.warning("gave up", call=_name(attempt), **_give_up_values(attempt))
 
     return Handle(on_retry, on_give_up, None, target=("structlog", id(logger)))
 
@@ -300,14 +338,18 @@ def _give_up_values(attempt: Attempt) -> dict[str, Any]:
     }
 
 
+def _name(attempt: Attempt) -> str:
+    return one_line(attempt.name)
+
+
 def _error(attempt: Attempt) -> str:
-    """The type of the error of *attempt* by name; ``result`` for a result not accepted."""
-    return "result" if attempt.error is None else type(attempt.error).__name__
+    """Return the name of the type of the error; ``result`` for a rejected result."""
+    return "result" if attempt.error is None else one_line(_name_of(type(attempt.error)))
 
 
 def _text(attempt: Attempt) -> str:
-    """What the log says of the failure after its type: on one line, cut at 200 characters."""
-    return describe(attempt.error).removeprefix(_error(attempt)).removeprefix(":").strip()
+    """Return what the log says of the failure after its type."""
+    return "not accepted" if attempt.error is None else one_line(text_of(attempt.error))
 
 
 def _reason(attempt: Attempt) -> str:

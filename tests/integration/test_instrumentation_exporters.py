@@ -46,7 +46,7 @@ def instant():
     """No test waits, and none leaves an observer behind."""
     with testing.instant():
         yield
-    assert instrumentation._open == []
+    assert instrumentation._open.value == ()
 
 
 def flaky(*script):
@@ -168,9 +168,26 @@ class TestPrometheus:
 
     def test_names_of_others(self, registry):
         """The library says which are taken."""
-        prometheus_client.Counter("retrying_elegant_retries", "Not ours.", registry=registry)
-        with pytest.raises(ValueError, match="retrying_elegant_retries"):
-            instrumentation.prometheus(registry)
+        theirs = prometheus_client.Counter(
+            "retrying_elegant_give_ups", "Not ours.", registry=registry
+        )
+        for _ in range(2):
+            with pytest.raises(ValueError, match="retrying_elegant_give_ups"):
+                instrumentation.prometheus(registry)
+        registry.unregister(theirs)
+        with instrumentation.prometheus(registry):  # nothing was left of ours
+            some_calls()
+        assert len(scraped(registry)) == len(COUNTED)
+
+    def test_a_scrape_of_some(self, registry):
+        """By the name of one counter, as `?name[]=` asks for."""
+        with instrumentation.prometheus(registry):
+            some_calls()
+        chosen = registry.restricted_registry(["retrying_elegant_recoveries_total"])
+        assert scraped(chosen) == [
+            'retrying_elegant_recoveries_total{name="fetch"} 1.0',
+            'retrying_elegant_recoveries_total{name="poll"} 1.0',
+        ]
 
     def test_a_registry_that_nobody_needs_any_more(self):
         """It is not kept."""

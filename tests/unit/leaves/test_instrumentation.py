@@ -43,9 +43,10 @@ class Broken(Exception):
 def nobody_is_left():
     """Every test closes what it opens."""
     yield
-    left, instrumentation._open[:] = list(instrumentation._open), []
-    instrumentation._apply()
-    assert left == []
+    left = instrumentation._open.value
+    for handle in left:
+        handle.close()
+    assert left == ()
 
 
 def recorded(events, note=lambda attempt: attempt.number):
@@ -614,13 +615,33 @@ def stand_in_prometheus():
     library = ModuleType("prometheus_client")
 
     class CollectorRegistry(StandInCounts):
-        pass
+        def __init__(self):
+            super().__init__()
+            self.names = set()
+
+        def register(self, collector):
+            counters = list(collector.describe())
+            names = {counter.name for counter in counters}
+            if names & self.names:
+                raise ValueError(f"Duplicated timeseries: {names & self.names}")
+            self.names |= names
+            self.collector = collector
+            for counter in counters:
+                counter.registry = self
+
+        def collect(self):
+            yield from self.collector.collect()
 
     class LabelledCounter:
         def __init__(self, name, documentation, labelnames, registry):
-            assert name not in vars(registry), "registered twice"
-            vars(registry)[name] = self
-            self.name, self.labelnames, self.registry = name, labelnames, registry
+            assert registry is None, "registered by itself"
+            self.name, self.labelnames = name, labelnames
+
+        def describe(self):
+            return [self]
+
+        def collect(self):
+            return [self.name]
 
         def labels(self, *values):
             labels = zip(self.labelnames, values, strict=True)
@@ -766,6 +787,25 @@ class TestPrometheus:
             with instrumentation.prometheus():
                 retry(name="fetch")(Flaky([Lost, "value"]))()
         assert set(prometheus_client.REGISTRY.counts.values()) == {2}
+
+    def test_what_is_collected(self, prometheus_client):
+        """All three counters, before and after they have counted anything."""
+        names = sorted({name for name, *_ in COUNTED})
+        with instrumentation.prometheus():
+            assert sorted(prometheus_client.REGISTRY.collect()) == names
+
+    def test_a_name_that_is_taken(self, prometheus_client):
+        """Nothing is registered or observed then, and once it is free all is as it should be."""
+        registry = prometheus_client.REGISTRY
+        registry.names.add("retrying_elegant_give_ups_total")
+        for _ in range(2):
+            with pytest.raises(ValueError, match=r"\{'retrying_elegant_give_ups_total'\}"):
+                instrumentation.prometheus()
+        assert instrumentation._open.value == ()
+        registry.names.clear()
+        with instrumentation.prometheus():
+            retry(name="fetch")(Flaky([Lost, "value"]))()
+        assert len(registry.counts) == 2
 
     @pytest.mark.usefixtures("prometheus_client")
     def test_what_is_no_registry(self):
