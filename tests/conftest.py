@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,32 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+THOROUGH = os.environ.get("TESTS") == "thorough"
+MORE = {"slow", "crossed"}  # the marks of what a quick run leaves out
+
+
+def pytest_report_header() -> str:
+    return "tests: thorough" if THOROUGH else "tests: quick; for all of them, set TESTS=thorough"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of a quick run what ``.ci/run`` runs."""
+    if THOROUGH:
+        return
+    chosen, left_out = [], []
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        (left_out if marks & MORE else chosen).append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = chosen
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Reject an id with a memory address: it differs in each process, so pytest-xdist stops."""
+    if re.search(r" at 0x[0-9a-f]+", item.nodeid):
+        raise pytest.UsageError(f"an id that differs each time; name the parameter: {item.nodeid}")
 
 
 @pytest.fixture

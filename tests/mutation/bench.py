@@ -23,7 +23,7 @@ from pathlib import Path
 
 import freezegun  # noqa: F401
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_NEEDED = (".git", ".venv*", "build", "dist", "_build", "__pycache__", ".hypothesis", ".*_cache")
@@ -37,8 +37,14 @@ PYTEST = [
 ]
 # An example that fails is enough: none is made smaller, and none is kept.
 settings.register_profile(
-    "mutation", deadline=None, database=None, phases=[Phase.explicit, Phase.generate]
+    "mutation",
+    max_examples=200,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+os.environ["TESTS"] = "thorough"  # also the tests that a quick run leaves out
 
 
 def set_up(parent: str) -> None:

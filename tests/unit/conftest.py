@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from freezegun import freeze_time
-from hypothesis import settings
-from ways import WAYS, Way
+from hypothesis import HealthCheck, settings
+from ways import WAYS, Way, first_two
 
 from retrying_elegant import testing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure
-settings.load_profile("unhurried")
+# How many examples of a law are tried; no test sets a number of its own.
+for profile, numbers in {
+    "quick": {"max_examples": 40, "derandomize": True},  # the same ones each time
+    "thorough": {"max_examples": 300},
+}.items():
+    settings.register_profile(
+        profile,
+        deadline=None,  # a busy machine is not a failure
+        suppress_health_check=[HealthCheck.function_scoped_fixture],  # `way`, `clock`: they keep
+        **numbers,
+    )
+settings.load_profile(os.environ.get("TESTS", "quick"))
 
 
 @pytest.fixture(autouse=True)
@@ -47,22 +58,57 @@ def own_waits(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """Reference counting alone."""
-    gc.collect()
+    """Reference counting alone; to the collector, what exists already is out of sight."""
     gc.disable()
+    gc.freeze()
     yield
+    gc.unfreeze()
     gc.enable()
 
 
+class Clock:
+    """A monotonic clock that moves by ``tick`` alone."""
+
+    def __init__(self) -> None:
+        self.now = 4096.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self, seconds: float = 1.0) -> float:
+        self.now += seconds
+        return self.now
+
+
 @pytest.fixture
-def clock() -> Iterator[Any]:
-    """A clock that moves by ``clock.tick(seconds)`` alone."""
-    with freeze_time("2030-01-01", real_asyncio=True, ignore=["_pytest.timing"]) as clock:
-        yield clock
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the library, which moves by ``clock.tick(seconds)`` alone.
+
+    The event loop of ``ways`` and the wall clock are left as they are.
+    """
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def frozen() -> Iterator[Any]:
+    """Every clock that Python code can read, stopped by freezegun; it moves by ``tick`` too.
+
+    It takes milliseconds, which ``clock`` does not.
+    """
+    with freeze_time("2030-01-01", real_asyncio=True, ignore=["_pytest.timing"]) as frozen:
+        yield frozen
 
 
 @pytest.fixture(params=WAYS, ids=repr)
 def way(request: pytest.FixtureRequest) -> Way:
+    return request.param
+
+
+@pytest.fixture(params=first_two(WAYS), ids=repr)
+def some_way(request: pytest.FixtureRequest) -> Way:
+    """For tables of cases of which another test sends one through every way."""
     return request.param
 
 

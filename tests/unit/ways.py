@@ -13,13 +13,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import selectors
+import time
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from retrying_elegant import retry, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+MONOTONIC = time.monotonic  # the real one, whatever a test puts in its place
 PATIENCE = 10  # real seconds, and only where a test would hang for ever
 
 
@@ -67,7 +71,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         super().__init__(self._skipping)
 
     def time(self) -> float:
-        return super().time() + self._skipping.skipped
+        return MONOTONIC() + self._skipping.skipped
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         await super().shutdown_default_executor()  # its threads take real time to end
@@ -147,3 +151,12 @@ WAYS = [
     Way("loop", "async", loop_async),
     Way("block", "async", block_async),
 ]
+
+
+def first_two(ways: list[Way]) -> list[Any]:
+    """Parameters of a quick run: the first sync and the first async way; of a thorough one: all."""
+    two = {way.colour: way for way in reversed(ways)}.values()
+    return [
+        way if way in two else pytest.param(way, marks=pytest.mark.crossed, id=repr(way))
+        for way in ways
+    ]

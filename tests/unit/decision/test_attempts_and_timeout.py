@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ways import Flaky
 
@@ -137,11 +137,6 @@ class TestTimeout:
 class TestNoAttemptStartsLate:
     """No attempt starts at or after the timeout, and none is left out that could have started."""
 
-    @settings(
-        max_examples=60,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
     @given(
         steps=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=8),
         timeout=st.integers(1, 12),

@@ -10,22 +10,17 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from laws_parts import World, calls, model, observed, rules, scripts
 from ways import WAYS
 
 from retrying_elegant import backoff
 
-laws = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
 
 class TestDecision:
     """Filters → attempts → timeout passed? → wait asked → would it end past timeout? → budget."""
 
-    @laws
     @given(rules, calls)
     def test_it_is_that_of_the_model(self, way, rules, calls):
         """Call after call: the events, the outcome, the record, and the tokens of the budget."""
@@ -38,7 +33,6 @@ class TestDecision:
             assert policy.budget is None or policy.budget.tokens == tokens / 1000
 
     @pytest.mark.parametrize("way", [way for way in WAYS if way.form != "decorator"], ids=repr)
-    @laws
     @given(rules, scripts)
     def test_without_raising(self, way, rules, script):
         """`raises=False`: all is the same, but that the final retryable failure does not leave."""
@@ -75,7 +69,6 @@ backoffs = st.one_of(
 class TestWaysAreOne:
     """The same words, the same rules: decorator, loop and block, sync and async."""
 
-    @laws
     @given(rules, scripts, backoffs, st.randoms(use_true_random=True))
     def test_the_same_seed_gives_the_same_story(self, rules, script, wait, chance):
         """Events, random waits, outcome, record and every line of the log."""

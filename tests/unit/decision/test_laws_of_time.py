@@ -6,15 +6,12 @@ import itertools
 import math
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from laws_parts import Lost
 
 from retrying_elegant import RetryBudget, TryAgain, backoff, given_up
 
-laws = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 shares = st.sampled_from([0.0, 0.5, 1.0])
 seconds = st.floats(0.01, 20)
 backoffs = st.one_of(
@@ -59,7 +56,6 @@ class Told:
 class TestBounds:
     """`.bounds(n) -> (low, high)` gives the least and greatest wait before retry n."""
 
-    @laws
     @given(backoffs, st.integers(1, 9), st.none() | st.integers(0, 5))
     def test_every_wait_is_within_them(self, way, waits, rule, attempts, hint):
         """A hint is added to the wait of the backoff; what was decided is what is slept."""
@@ -82,7 +78,6 @@ class TestBounds:
 class TestLimits:
     """`attempts`: most calls in total. `timeout`: the next attempt must start within it."""
 
-    @laws
     @given(backoffs, st.none() | st.integers(1, 9), st.floats(1, 60), st.lists(st.floats(0, 9)))
     def test_no_attempt_is_too_many_or_too_late(self, way, clock, rule, attempts, timeout, takes):
         """However long attempts and waits are; and the record says which it was."""
@@ -126,37 +121,32 @@ def still_while_sleeping(patch, data):
     return advance
 
 
-@pytest.mark.parametrize("clock", [frozen, jumping, still_while_sleeping])
 class TestTermination:
     """A frozen or broken clock cannot make a loop with positive waits endless."""
 
-    def tell(self, way, clock, own_waits, data, attempts, **options):
+    def tell(self, way, own_waits, data, attempts, **options):
+        clock = data.draw(st.sampled_from([frozen, jumping, still_while_sleeping]))
         takes = data.draw(st.lists(st.integers(0, 9), max_size=5))
         with own_waits.context() as patch:
             advance = clock(patch, data)
             return Told(way, attempts, takes, advance, **options)
 
-    @laws
     @given(st.data(), st.integers(1, 30), st.integers(1, 9))
-    def test_by_the_timeout(self, way, clock, own_waits, data, timeout, wait):
+    def test_by_the_timeout(self, way, own_waits, data, timeout, wait):
         """As many attempts as waits fit into it, and one more, at the most."""
-        told = self.tell(way, clock, own_waits, data, None, wait=wait, timeout=timeout)
+        told = self.tell(way, own_waits, data, None, wait=wait, timeout=timeout)
         assert told.attempts <= math.ceil(timeout / wait)
         assert told.record.reason == "timeout"
 
-    @laws
     @given(st.data(), st.integers(1, 9), st.integers(0, 9))
-    def test_by_the_attempts(self, way, clock, own_waits, data, attempts, wait):
+    def test_by_the_attempts(self, way, own_waits, data, attempts, wait):
         """Exactly as many, also with no wait between them."""
-        told = self.tell(way, clock, own_waits, data, attempts, wait=wait)
+        told = self.tell(way, own_waits, data, attempts, wait=wait)
         assert told.attempts == attempts
 
-    @laws
     @given(st.data(), st.integers(1, 9), st.integers(0, 9))
-    def test_by_the_budget(self, way, clock, own_waits, data, tokens, wait):
+    def test_by_the_budget(self, way, own_waits, data, tokens, wait):
         """One retry for each token."""
-        told = self.tell(
-            way, clock, own_waits, data, None, wait=wait, budget=RetryBudget(tokens, 0)
-        )
+        told = self.tell(way, own_waits, data, None, wait=wait, budget=RetryBudget(tokens, 0))
         assert told.attempts == tokens + 1
         assert told.record.reason == "budget"

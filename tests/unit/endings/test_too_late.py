@@ -6,7 +6,7 @@ import inspect
 import traceback
 
 import pytest
-from ways import WAYS, Flaky, Way, run_async
+from ways import WAYS, Flaky, Way, first_two, run_async
 
 from retrying_elegant import given_up, retry, retrying
 
@@ -41,6 +41,11 @@ EVERY = [
 
 @pytest.fixture(params=EVERY, ids=repr)
 def way(request):
+    return request.param
+
+
+@pytest.fixture(params=first_two(EVERY), ids=repr)
+def some_way(request):
     return request.param
 
 
@@ -180,14 +185,24 @@ class TestGivingUpLate:
 class TestTheChainOfTheError:
     """`__cause__` and `__context__` stay as the user's code left them."""
 
-    def test_of_a_caller_that_handles_nothing(self, way, too_slow, chain):
+    def test_of_a_caller_that_handles_nothing(self, some_way, too_slow, chain):
         """The very objects."""
         failing = Failing(Lost(), chain)
-        assert behind(raised(way, failing, **too_slow)) == failing.behind
+        assert behind(raised(some_way, failing, **too_slow)) == failing.behind
 
-    def test_of_a_caller_that_handles_another_error(self, way, too_slow, chain):
+    def test_of_a_caller_that_handles_another_error(self, some_way, too_slow, chain):
         """It does not push itself in."""
         failing = Failing(Lost(), chain)
+        assert behind(raised(some_way, failing, OSError("handled"), **too_slow)) == failing.behind
+
+
+class TestTheChainInEveryForm:
+    """The same, with all that a chain can have, and a caller that handles an error of its own."""
+
+    @pytest.mark.parametrize("too_slow", [slow_hook, long_wait], indirect=True)
+    def test_it_stays(self, way, too_slow):
+        """Before the wait and after it."""
+        failing = Failing(Lost(), "both")
         assert behind(raised(way, failing, OSError("handled"), **too_slow)) == failing.behind
 
 

@@ -169,7 +169,6 @@ class TestLikeTheBareGenerator:
             ) == self.look(kind, lambda seen: kind.doing(body, seen, **options), script)
 
     @every_kind
-    @settings(max_examples=200, deadline=None)
     @given(bodies, consumers("close"), st.integers(0, 2))
     @example([("item", 1, "return")], [("next",), ("throw", ValueError)], 1)
     def test_any_consumer_of_any_body(self, kind, body, script, failures):
@@ -177,7 +176,7 @@ class TestLikeTheBareGenerator:
         self.compare(kind, body, script, failures)
 
     @every_kind
-    @settings(max_examples=200, deadline=None, phases=set(Phase) - {Phase.shrink})
+    @settings(phases=set(Phase) - {Phase.shrink})
     @given(bodies, consumers("throw", GeneratorExit), st.integers(0, 2))
     @example([("item", 1, "yield again")], [("next",), ("throw", GeneratorExit), ("next",)], 1)
     def test_any_consumer_of_a_stubborn_body(self, kind, body, script, failures):

@@ -359,7 +359,7 @@ class TestNotebook:
         for left, right in bars(preview):
             assert 40 <= left <= right <= 602.5
 
-    @pytest.mark.parametrize("wait", [0, retry_after, 1e-300, 1e300], ids=repr)
+    @pytest.mark.parametrize("wait", [0, retry_after, 1e-300, 1e300])
     def test_scales_without_a_length(self, wait):
         """Nothing waited, nothing known, next to nothing, next to everything."""
         assert len(bars(Policy(3, wait=wait).preview())) == 3

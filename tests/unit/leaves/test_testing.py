@@ -218,19 +218,19 @@ class TestAdvance:
 class TestFreezegun:
     """freezegun works: monotonic and wall clock are looked up when used."""
 
-    def test_ticks_and_skipped_waits_add_up(self, way, clock):
+    def test_ticks_and_skipped_waits_add_up(self, way, frozen):
         """Attempts of five seconds, waits of one."""
         elapsed = []
 
         def slow():
-            clock.tick(5)
+            frozen.tick(5)
             if len(elapsed) < 3:
                 raise OSError("slow")
 
         way.run(slow, wait=1, before_attempt=lambda attempt: elapsed.append(attempt.elapsed))
         assert elapsed == pytest.approx([0, 6, 12])
 
-    def test_the_order_of_entering_does_not_matter(self, way, clock):
+    def test_the_order_of_entering_does_not_matter(self, way, frozen):
         """Here `instant` is entered inside the frozen time, elsewhere outside of it."""
         elapsed = []
         with testing.instant() as instant:
@@ -242,11 +242,11 @@ class TestFreezegun:
         assert elapsed == pytest.approx([0, 1, 3])
         assert instant.waits == [1, 2]
 
-    def test_an_attempt_that_takes_the_whole_timeout_is_the_last(self, way, clock, waits):
+    def test_an_attempt_that_takes_the_whole_timeout_is_the_last(self, way, frozen, waits):
         """The frozen clock is the one the timeout is held against."""
 
         def slow():
-            clock.tick(10)
+            frozen.tick(10)
             raise OSError("slow")
 
         with pytest.raises(OSError, match="slow") as raised:
@@ -254,9 +254,9 @@ class TestFreezegun:
         assert given_up(raised.value).reason == "timeout"
         assert waits == []
 
-    def test_without_instant(self, sync_way, own_waits, clock):
+    def test_without_instant(self, sync_way, own_waits, frozen):
         """The library's own waits, on a clock that the sleep itself moves."""
-        own_waits.setattr("time.sleep", clock.tick)
+        own_waits.setattr("time.sleep", frozen.tick)
         elapsed = []
         sync_way.run(
             Flaky([OSError, OSError, "value"]),
@@ -265,7 +265,7 @@ class TestFreezegun:
         )
         assert elapsed == pytest.approx([0, 1, 3])
 
-    def test_the_wall_clock(self, clock):
+    def test_the_wall_clock(self, frozen):
         """A date in Retry-After is held against the frozen date."""
         assert web.retry_after({"Retry-After": "Tue, 01 Jan 2030 00:00:30 GMT"}) == 30
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
@@ -27,7 +27,6 @@ class TestRetryAfter:
     """Seconds from an error, a response or a mapping of headers, or None; and nothing else."""
 
     @given(some_bytes)
-    @settings(max_examples=300)
     def test_any_source(self, data):
         """The answer is that of another reading of the standard, whatever holds the header."""
         fuzz_cases.check_retry_after(fuzz_cases.retry_after_case(data))
@@ -37,7 +36,6 @@ class TestTransient:
     """A verdict on any error, and nothing that it does when it is looked at gets out."""
 
     @given(some_bytes)
-    @settings(max_examples=300)
     def test_any_error(self, data):
         """True, False, or a hint that is not above the limit; asked twice, the same twice."""
         fuzz_cases.check_transient(data)

@@ -117,24 +117,33 @@ def assert_says(refusal, name, shown):
     assert "\n" not in message
 
 
+FORMS = [Policy, retry, retrying]
+BESIDE_A_POLICY = [functools.partial(retry, Policy(3)), functools.partial(retrying, Policy(3))]
+crossed = pytest.mark.crossed
+
+
 @pytest.mark.parametrize(("name", "value", "error", "shown"), NUMBERS + KINDS)
 class TestEveryFieldInEveryForm:
     """Refused where it is written, by name, with the value and the rule."""
 
-    @pytest.mark.parametrize("form", [Policy, retry, retrying])
+    @pytest.mark.parametrize(
+        "form", [Policy, pytest.param(retry, marks=crossed), pytest.param(retrying, marks=crossed)]
+    )
     def test_when_the_form_is_made(self, form, name, value, error, shown):
         """Before anything is decorated, iterated, entered or called."""
         with pytest.raises(error) as refusal:
             form(**{name: value})
         assert_says(refusal, name, shown)
 
-    @pytest.mark.parametrize("form", [retry, retrying])
+    @crossed
+    @pytest.mark.parametrize("form", BESIDE_A_POLICY, ids=["retry", "retrying"])
     def test_beside_a_policy(self, form, name, value, error, shown):
         """A field that replaces a policy's own is checked as well."""
         with pytest.raises(error) as refusal:
-            form(Policy(3), **{name: value})
+            form(**{name: value})
         assert_says(refusal, name, shown)
 
+    @crossed
     def test_in_replace(self, name, value, error, shown):
         """So is the new policy that `.replace` gives."""
         with pytest.raises(error) as refusal:
@@ -142,10 +151,44 @@ class TestEveryFieldInEveryForm:
         assert_says(refusal, name, shown)
 
 
+@pytest.mark.parametrize(
+    "form",
+    [*FORMS, *BESIDE_A_POLICY, Policy(3).replace],
+    ids=["Policy", "retry", "retrying", "retry beside", "retrying beside", "replace"],
+)
+class TestEveryFormChecks:
+    """What the table above says of a policy, each form says of its own fields."""
+
+    @pytest.mark.parametrize(
+        ("name", "value", "error"),
+        [
+            ("attempts", 0, ValueError),
+            ("on", 3, TypeError),
+            ("unless", int, TypeError),
+            ("until", "ready", TypeError),
+            ("wait", -1, ValueError),
+            ("timeout", 0, ValueError),
+            ("attempt_timeout", -3, ValueError),
+            ("budget", 100, TypeError),
+            ("before_attempt", 3, TypeError),
+            ("on_retry", 3, TypeError),
+            ("on_success", 3, TypeError),
+            ("on_give_up", 3, TypeError),
+            ("name", 3, TypeError),
+        ],
+    )
+    def test_each_field(self, form, name, value, error):
+        """One that it cannot take, for each."""
+        with pytest.raises(error) as refusal:
+            form(**{name: value})
+        shown = "int" if value is int else repr(value)
+        assert_says(refusal, name, shown)
+
+
 class TestTheHouseForm:
     """An error message repeats the argument, its value, the rule and the unit."""
 
-    @pytest.mark.parametrize("form", [Policy, retry, retrying])
+    @pytest.mark.parametrize("form", FORMS)
     @pytest.mark.parametrize(
         ("options", "start"),
         [
@@ -164,7 +207,7 @@ class TestTheHouseForm:
         assert str(refusal.value).startswith(start)
 
 
-@pytest.mark.parametrize("form", [Policy, retry, retrying])
+@pytest.mark.parametrize("form", FORMS)
 class TestThePositionalArgument:
     """An exception class where attempts belongs: "did you mean on=OSError?"."""
 
@@ -191,7 +234,7 @@ class TestUnknownKeywords:
     """An unknown keyword is a TypeError, at definition."""
 
     @pytest.mark.parametrize("name", ["atempts", "timout", "max_tries"])
-    @pytest.mark.parametrize("form", [Policy, retry, retrying])
+    @pytest.mark.parametrize("form", FORMS)
     def test_a_misspelt_keyword(self, form, name):
         """It is named, and nothing waits for the first failure."""
         with pytest.raises(TypeError, match=name):
@@ -303,7 +346,7 @@ class TestTestingLimit:
 class TestAgainstTheFunction:
     """Refused at decoration: what does not fit the function, and what is no function."""
 
-    @pytest.mark.parametrize("thing", [3.5, "fetch", object(), [ok]], ids=repr)
+    @pytest.mark.parametrize("thing", [3.5, "fetch", [ok]], ids=["a number", "a string", "a list"])
     def test_a_non_callable(self, thing):
         """`retry(3)(thing)` needs something to call."""
         with pytest.raises(TypeError):

@@ -6,14 +6,12 @@ import copy
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from policy_parts import CHANGED
 from ways import Flaky
 
 from retrying_elegant import GiveUp, Policy, RetryError, TryAgain, backoff, given_up, retry
-
-laws = settings(max_examples=60, deadline=None)
 
 
 def pickled(protocol):
@@ -86,7 +84,6 @@ errors = st.one_of(
 class TestValues:
     """Frozen values: equal by value, readable `repr`, picklable, no state."""
 
-    @laws
     @given(st.one_of(backoffs, fields.map(lambda fields: Policy(**fields)), records))
     def test_a_copy_is_the_same_value(self, copied, value):
         """Equal, of equal hash and repr, and as frozen."""
@@ -99,7 +96,6 @@ class TestValues:
             with pytest.raises(AttributeError, match=name):
                 setattr(back, name, None)
 
-    @laws
     @given(fields)
     def test_a_copied_policy_can_be_built_on(self, copied, fields):
         """As the original."""
@@ -110,7 +106,6 @@ class TestValues:
 class TestErrors:
     """`RetryError` and `TryAgain` pickle whenever their result does; both carry note and record."""
 
-    @laws
     @given(errors, st.integers(1, 3), st.text(min_size=1))
     def test_an_error_that_was_given_up_on(self, copied, error, attempts, name):
         """Type, text, attributes, notes and record arrive."""
@@ -129,7 +124,6 @@ class TestErrors:
         assert given_up(back) == given_up(error)
         assert given_up(back).attempts == attempts
 
-    @laws
     @given(plain)
     def test_an_error_for_want_of_an_accepted_result(self, copied, result):
         """With the result."""

@@ -147,7 +147,7 @@ class TestEquality:
         assert Policy(budget=budget) == Policy(budget=budget)
         assert Policy(budget=budget) != Policy(budget=RetryBudget())
 
-    @pytest.mark.parametrize("other", [5, None, "Policy()", object()], ids=repr)
+    @pytest.mark.parametrize("other", [5, None, "Policy()", []], ids=repr)
     def test_a_policy_equals_nothing_but_a_policy(self, other):
         """Comparison with anything else is False and raises nothing."""
         assert (Policy() == other) is False

@@ -133,7 +133,12 @@ def says(name, value, message):
     return pytest.param(name, value, message, id=message)
 
 
-@pytest.mark.parametrize("form", [Policy, retry, retrying, Policy().replace], ids=repr)
+OTHER_FORMS = [retry, retrying, Policy().replace]
+
+
+@pytest.mark.parametrize(
+    "form", [Policy, *(pytest.param(form, marks=pytest.mark.crossed) for form in OTHER_FORMS)]
+)
 class TestPolicies:
     """What a policy cannot be made of, in every form that takes its fields."""
 

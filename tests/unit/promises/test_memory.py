@@ -12,7 +12,7 @@ from weakref import WeakSet
 import pytest
 from ways import run_async
 
-CALLS = 1_000
+CALLS = 100
 CHAINS = [None, "__cause__", "__context__"]
 
 

@@ -11,7 +11,7 @@ from ways import WAYS, run_async
 
 from retrying_elegant import RetryBudget, RetryError
 
-CALLS = 300
+CALLS = 100
 
 
 class Lost(Exception):
