@@ -226,10 +226,37 @@ def shop_tasks() -> Iterator[Any]:
             sys.modules.pop("shop_tasks", None)
 
 
+@contextlib.contextmanager
+def account() -> Iterator[Any]:
+    """A Django model with two rows, in a database in memory that is locked at first."""
+    sys.path.append(str(Path(__file__).parent / "frameworks"))
+    from django.db import OperationalError, connections
+    from django_project import Account, database
+
+    to_come = [sqlite3.OperationalError("database is locked")]
+    to_come[0].sqlite_errorname = "SQLITE_BUSY"
+
+    # In place of the driver, so that Django takes the error for one of the driver's.
+    def collide(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if to_come and sql.startswith("UPDATE"):
+            raise OperationalError("database is locked") from to_come.pop()
+        return execute(sql, params, many, context)
+
+    with database("default", ENGINE="django.db.backends.sqlite3", NAME=":memory:"):
+        connection = connections["default"]
+        with connection.schema_editor() as editor:
+            editor.create_model(Account)
+        for balance in (100, 0):
+            Account.objects.create(balance=balance)
+        with connection.execute_wrapper(collide):
+            yield Account
+
+
 GIVEN: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "url": url,
     "engine": engine,
     "upload": upload,
+    "Account": account,
     "shop_tasks": shop_tasks,
 }
 

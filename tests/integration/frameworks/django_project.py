@@ -36,14 +36,23 @@ class Account(models.Model):
 def database(alias: str, **config: Any) -> Iterator[str]:
     """Add a database under *alias* for as long as the block runs."""
     defaults = {"default": {}, alias: config}
+    before = connections.databases.get(alias)
+    _forget(alias)
     connections.databases[alias] = connections.configure_settings(defaults)[alias]
     try:
         yield alias
     finally:
-        if hasattr(connections._connections, alias):
-            connections[alias].close()
-            del connections[alias]
+        _forget(alias)
         del connections.databases[alias]
+        if before is not None:
+            connections.databases[alias] = before
+
+
+def _forget(alias: str) -> None:
+    """Close this thread's connection to *alias*, if it has one."""
+    if hasattr(connections._connections, alias):
+        connections[alias].close()
+        del connections[alias]
 
 
 @contextlib.contextmanager
