@@ -251,6 +251,9 @@ HEADERS: list[Callable[[str, Any], Any]] = [
     lambda name, value: types.MappingProxyType({name: value}),
     lambda name, value: Items(iter([("a", "1"), (name, value)])),
     lambda name, value: {name: StubbornStr(value)},
+    lambda name, value: {name.encode(): value, "retry-after-ms": "1.5"},
+    lambda name, value: {"Date": "now", name: value, b"date": b"now"},
+    lambda name, value: {"x-should-retry": "true", name: value},
 ]
 HOLDERS: list[Callable[[Any], Any]] = [
     lambda headers: headers,
@@ -269,8 +272,9 @@ UNREADABLE: list[Callable[[str, str], Any]] = [
     lambda name, value: ((name, value),),
     lambda name, value: f"{name}: {value}",
     lambda name, value: value,
-    lambda name, value: {name.encode(): value},
     lambda name, value: {name: value.encode("utf-8", "surrogatepass")},
+    lambda name, value: {name: value, name.encode(): value.encode("utf-8", "surrogatepass")},
+    lambda name, value: {name.encode(): bytearray(b"7")},
     lambda name, value: {name: [value]},
     lambda name, value: {name: None},
     lambda name, value: {name: 7},
@@ -308,9 +312,20 @@ def retry_after_case(data: bytes) -> Case:
     letters = [(str.upper, str.lower)[choices.number(2)](letter) for letter in "Retry-After"]
     now = a_now(choices)
     text = make(choices, now)
-    thing = holder(source("".join(letters), text.value))
+    name = "".join(letters)
+    thing = holder(source(name, text.value))
     if not readable:
         return Case(now, text.value, thing, None)
+    beside = choices.number(8)
+    if beside == 6:  # the clock of the server, which is not ours
+        there = a_now(choices) // 1
+        date = imf_fixdate(oracle.EPOCH + timedelta(seconds=there))
+        thing = holder({name: text.value, "Date": date})
+        return Case(now, text.value, thing, oracle.seconds(text.value, there))
+    if beside == 7:
+        milliseconds = digits(choices, now).value
+        thing = holder({name: text.value, "Retry-After-Ms": milliseconds})
+        return Case(now, text.value, thing, oracle.thousandths(milliseconds))
     expected = oracle.seconds(text.value, now)
     if text.moment is not None:  # the oracle is not to be believed either
         since_epoch = (text.moment - oracle.EPOCH) // timedelta(seconds=1)
@@ -342,13 +357,24 @@ NAMES = [
     *("httpx.RemoteProtocolError", "h11.RemoteProtocolError", "httpcore.ConnectError"),
     *("aiohttp.ClientResponseError", "aiohttp.ClientConnectorError", "aiohttp.ClientPayloadError"),
     *("aiohttp.ClientConnectorDNSError", "aiohttp.ClientSSLError", "aiodns.DNSError"),
+    *("httpx2.ConnectError", "httpcore2.ReadTimeout", "niquests.ConnectTimeout", "grpc.RpcError"),
+    *("openai.APIConnectionError", "openai.APIStatusError", "anthropic.APITimeoutError"),
+    *("botocore.exceptions.ClientError", "botocore.exceptions.EndpointConnectionError"),
+    *("google.api_core.exceptions.Aborted", "google.api_core.exceptions.GoogleAPICallError"),
 ]
 BASES = [Exception, OSError, ConnectionResetError, TimeoutError, ExceptionGroup]
 ATTRIBUTES = ["code", "status", "response", "headers", "errno", "reason", "args", "os_error"]
 ATTRIBUTES += ["request", "request_info", "fp", "__cause__", "__context__"]
+ATTRIBUTES += ["status_code", "kwargs", "trailing_metadata", "__traceback__"]
 OF_CLASSES = [*ATTRIBUTES, "exceptions", "__str__", "__module__", "__class__", "__bool__"]
 VALUES = [None, True, 0, 3, 11, 101, 407, 408, 429, 503, -2, 10**30, 1.5, math.nan, "", "503"]
 VALUES += ["GET", "post", b"GET", (), (None,), ("11",), [], {}, object(), int]
+# What SDKs keep: AWS's response, what botocore wraps, and gRPC's code and trailing metadata.
+AWS = {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}}
+VALUES += [AWS, {**AWS, "Error": {"Code": []}}, {"ResponseMetadata": {"HTTPHeaders": {"date": 1}}}]
+VALUES += [{"error": ConnectionRefusedError()}, {"error": 7}]
+VALUES += [lambda: types.SimpleNamespace(name="UNAVAILABLE"), list, lambda: 7]
+VALUES += [lambda: [("grpc-retry-pushback-ms", "1500")], lambda: [("grpc-retry-pushback-ms", "-1")]]
 TEXTS_OF_ERRORS = ["", "503", "503 Service", "Tunnel connection failed: 502", "too many 503 x"]
 TEXTS_OF_ERRORS += ["peer closed connection", "Multiple exceptions: x", "²²²", "5", "\ud800"]
 FILTERS = [
@@ -410,7 +436,11 @@ def a_failure(choices: Choices, depth: int = 3) -> BaseException:
 
 
 def check_transient(data: bytes) -> None:
-    """A verdict on any error, and twice the same: True, False, or a hint within its limit."""
+    """
+    A result for any error, and twice the same: True, False, or a hint within its limit.
+
+    A hint beyond it is why an error is not transient, and ``unsent`` has an answer as well.
+    """
     choices = Choices(data)
     judge = choices.one_of(FILTERS)
     error = a_failure(choices)
@@ -421,6 +451,11 @@ def check_transient(data: bytes) -> None:
         assert 0 <= verdict.after <= judge.max_retry_after
         verdict, again = verdict.after, again.after
     assert verdict == again
+    with oracle.clock_at(0):
+        refused, unsent = judge._refused_hint(error), web.unsent(error)
+    assert refused is None or (verdict is False and refused > judge.max_retry_after)
+    assert type(unsent) is bool
+    assert unsent is web.unsent(error)
 
 
 def check(data: bytes) -> None:

@@ -46,6 +46,12 @@ def seconds(text: str, now: float) -> float | None:
     return None
 
 
+def thousandths(digits: str) -> float:
+    """The seconds in so many milliseconds, each rounding as IEEE 754 has it."""
+    number = Decimal(digits)
+    return _as_float(int(number)) / 1000 if number < 2**1024 - 2**970 else sys.float_info.max
+
+
 def _as_float(number: int) -> float:
     try:
         return float(number)

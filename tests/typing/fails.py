@@ -268,6 +268,7 @@ backoff.sequence()  # refused at definition
 web.Transient(statuses=503)  # error: mypy pyright pyrefly ty # refused at definition
 web.Transient(methods="GET")  # refused at definition
 web.transient()  # error: mypy pyright pyrefly ty # refused at definition
+web.unsent()  # error: mypy pyright pyrefly ty # refused at definition
 retrying_elegant.Retry()  # error: mypy pyright pyrefly ty # refused at definition
 
 # --- What is async on what is not -------------------------------------------------------------

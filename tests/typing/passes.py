@@ -639,6 +639,7 @@ filters = [
     Policy(on=lambda error: TryAgain(after=timedelta(seconds=1))),
     Policy(on=lambda error: error.args),
     Policy(on=web.transient, unless=given_up),
+    Policy(on=web.unsent),
     Policy(on=web.Transient(methods=("GET",), max_retry_after=timedelta(minutes=1))),
     Policy(unless=lambda error: isinstance(error, (KeyError, IndexError))),
     Policy(until=bool),
@@ -729,6 +730,7 @@ def ending() -> None:
             assert_type(record.history, tuple[str, ...])
         assert_type(web.retry_after(error), float | None)
         assert_type(web.transient(error), bool | TryAgain)
+        assert_type(web.unsent(error), bool)
         raise TryAgain(after=1) from error
 
 

@@ -55,6 +55,7 @@ class TestAlone:
             "httpx.RemoteProtocolError",
             "httpcore.NetworkError",
             "httpcore.RemoteProtocolError",
+            "httpcore.TimeoutException",
             "aiohttp.ClientConnectionError",
             "aiohttp.ClientPayloadError",
         ],

@@ -1,0 +1,271 @@
+"""Web, names: how the errors of each client are recognized, without importing any client.
+
+Owns the tables of classes and how to read what is inside an error: its status, its method, the
+error it wraps.  Leaves classifying to ``web`` and ``_unsent``.
+
+A class is written ``package.Class``.  The package is only the first part of the module's name,
+because clients move their classes from module to module between releases; of ``google``, which
+many packages share, it is the first two.  Of the classes that an error derives from, the most
+specific one in a table counts.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from ._retry_after import entry, look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+    from typing import Any
+
+# Packages whose classes have the names and meanings of another's.
+_SAME_AS = {
+    "httpx2": "httpx",
+    "httpcore2": "httpcore",
+    "niquests": "requests",
+    "urllib3_future": "urllib3",
+}
+
+# --- transient or not -------------------------------------------------------------------------
+
+
+def names_in(text: str) -> frozenset[str]:
+    """Return the words of *text*: a table that reads as a table."""
+    return frozenset(text.split())
+
+
+def _table(answer: bool | None, text: str) -> dict[str, bool | None]:
+    """One *answer* for many classes."""
+    return dict.fromkeys(names_in(text), answer)
+
+
+# The class alone decides.
+SETTLED = {
+    **_table(
+        True,
+        """
+        builtins.ConnectionError  builtins.TimeoutError
+        ssl.SSLEOFError  ssl.SSLSyscallError  ssl.SSLZeroReturnError
+        http.IncompleteRead  urllib.ContentTooShortError
+        requests.Timeout
+        urllib3.TimeoutError  urllib3.EmptyPoolError
+        httpx.TimeoutException  httpcore.TimeoutException
+        openai.APITimeoutError  anthropic.APITimeoutError
+        botocore.ConnectTimeoutError  botocore.ReadTimeoutError  botocore.IncompleteReadError
+        """,
+    ),
+    # Listed because a base class, or the error around them, would say otherwise.
+    **_table(
+        False,
+        """
+        ssl.SSLError  http.HTTPException
+        urllib3.ClosedPoolError  urllib3.ResponseNotChunked
+        httpx.RequestError  httpx.InvalidURL  httpx.StreamError
+        aiohttp.ContentEncodingError  aiohttp.ServerFingerprintMismatch
+        """,
+    ),
+}
+
+# What the error wraps decides; where that says nothing: transient, not, or no answer either.
+WRAPPERS = {
+    **_table(
+        True,
+        """
+        requests.ConnectionError  requests.ChunkedEncodingError
+        urllib3.NewConnectionError  urllib3.ProtocolError
+        httpx.NetworkError  httpx.RemoteProtocolError
+        httpcore.NetworkError  httpcore.RemoteProtocolError
+        aiohttp.ClientConnectionError  aiohttp.ClientPayloadError
+        openai.APIConnectionError  anthropic.APIConnectionError
+        botocore.ConnectionError  botocore.ConnectionClosedError  botocore.ResponseStreamingError
+        """,
+    ),
+    **_table(
+        False,
+        """
+        requests.SSLError
+        urllib3.NameResolutionError  urllib3.SSLError
+        aiohttp.ClientConnectorDNSError  aiohttp.ClientSSLError
+        botocore.SSLError
+        """,
+    ),
+    **_table(
+        None,
+        """
+        builtins.OSError
+        requests.RetryError
+        urllib3.MaxRetryError  urllib3.ProxyError
+        botocore.HTTPClientError
+        google.api_core.RetryError
+        """,
+    ),
+}
+
+# The status of the response decides: where the error keeps it, or the words just before it.
+STATUS_AT = {
+    "urllib.HTTPError": "code",
+    "requests.HTTPError": "response.status_code",
+    "httpx.HTTPStatusError": "response.status_code",
+    "aiohttp.ClientResponseError": "status",
+    "openai.APIStatusError": "status_code",
+    "anthropic.APIStatusError": "status_code",
+    "google.api_core.GoogleAPICallError": "code",
+}
+STATUS_AFTER = {
+    "builtins.OSError": "Tunnel connection failed: ",  # http.client, of a proxy's response
+    "httpx.ProxyError": "",
+    "httpcore.ProxyError": "",
+    "urllib3.ResponseError": "too many ",
+}
+
+
+# The code of the error decides; one that is not known leaves it to the status, if there is any.
+_GRPC_CODES = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "DEADLINE_EXCEEDED"}
+# What the standard mode of AWS's SDKs retries: throttling, and the two that mean a timeout.
+_AWS_CODES = names_in(
+    """
+    BandwidthLimitExceeded  EC2ThrottledException  LimitExceededException  PriorRequestNotComplete
+    ProvisionedThroughputExceededException  RequestLimitExceeded  RequestThrottled
+    RequestThrottledException  SlowDown  ThrottledException  Throttling  ThrottlingException
+    TooManyRequestsException  TransactionInProgressException
+    RequestTimeout  RequestTimeoutException
+    """
+)
+
+
+def _grpc_code(error: BaseException) -> bool:
+    return look(_called(error, "code"), "name") in _GRPC_CODES
+
+
+def _aws_code(error: BaseException) -> bool:
+    return entry(look(error, "response"), "Error", "Code") in _AWS_CODES
+
+
+CODES: dict[str, Callable[[BaseException], bool]] = {
+    "grpc.RpcError": _grpc_code,
+    "botocore.ClientError": _aws_code,
+    "google.api_core.Aborted": lambda error: True,  # its status, 409, is also that of others
+}
+
+# Network trouble for which Python has no class of its own.
+UNREACHABLE = frozenset(
+    getattr(errno, name)
+    for name in ("ENETDOWN", "ENETUNREACH", "ENETRESET", "EHOSTDOWN", "EHOSTUNREACH")
+    if hasattr(errno, name)  # not every system has them all
+)
+_ARES_TEMPORARY = (3, 11, 12)  # c-ares: server failure, no contact with a server, timeout
+
+
+def _network_trouble(error: BaseException) -> bool | None:
+    """An OSError goes by its number; one without (URLError, too) goes by what it wraps."""
+    number = look(error, "errno")
+    if number is not None:
+        return number in UNREACHABLE
+    return True if every_address_failed(error) else None
+
+
+def every_address_failed(error: BaseException) -> bool:
+    """asyncio found several addresses of a name, and could not connect to any."""
+    return text_of(error).startswith("Multiple exceptions: ")
+
+
+def _resolver_did_not_answer(error: BaseException) -> bool:
+    """A name that does not exist is permanent; a resolver that did not answer is not."""
+    from socket import EAI_AGAIN  # imported long ago: the error is socket's
+
+    return bool(look(error, "errno") == EAI_AGAIN)
+
+
+def _ares_did_not_answer(error: BaseException) -> bool:
+    """The same for aiohttp's optional resolver, which has numbers of its own."""
+    code, *_ = look(error, "args") or (None,)
+    return code in _ARES_TEMPORARY
+
+
+def _cut_off(error: BaseException) -> bool:
+    """h11 has one class for a response that ended early and for one that is not HTTP."""
+    return "closed connection" in text_of(error)
+
+
+# The class is not enough: a function of the error decides, or leaves it open with None.
+DETAILS: dict[str, Callable[[BaseException], bool | None]] = {
+    "builtins.OSError": _network_trouble,
+    "socket.gaierror": _resolver_did_not_answer,
+    "aiodns.DNSError": _ares_did_not_answer,
+    "h11.RemoteProtocolError": _cut_off,
+}
+
+KNOWN = frozenset({*SETTLED, *WRAPPERS, *STATUS_AT, *STATUS_AFTER, *CODES, *DETAILS})
+
+DEEPEST = 16  # layers of wrapping to look through; real errors have six at most, a cycle no end
+
+# --- what is in an error ----------------------------------------------------------------------
+
+_INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
+# Release 1 of urllib3 says where it comes from in the context only.  The context of no other
+# error is read: that may be any error that was being handled when the call was made.
+_INSIDE_OF = {"urllib3.NewConnectionError": ("__cause__", "__context__")}
+_METHOD_AT = ("request.method", "request_info.method", "response.request.method", "fp._method")
+
+
+def known_as(error: BaseException, names: Container[str] = KNOWN) -> str:
+    """Return the one of *names* that fits *error* best, or an empty one."""
+    for cls in type(error).__mro__:
+        first, *more = str(cls.__module__).split(".")
+        package = f"google.{more[0]}" if first == "google" and more else _SAME_AS.get(first, first)
+        name = f"{package}.{cls.__name__}"
+        if name in names:
+            return name
+    return ""
+
+
+def inside(name: str, error: BaseException) -> BaseException | None:
+    """Return the error that *error*, known by *name*, wraps, if any."""
+    attributes = [look(error, attribute) for attribute in _INSIDE_OF.get(name, _INSIDE)]
+    in_botocore = entry(look(error, "kwargs"), "error")
+    for found in (*attributes, in_botocore, *(look(error, "args") or ())):
+        if isinstance(found, BaseException):
+            return found
+    return None
+
+
+def status_of(name: str, error: BaseException) -> int | None:
+    """Return the HTTP status that *error*, known by *name*, stands for, if it does."""
+    if name == "botocore.ClientError":
+        status = entry(look(error, "response"), "ResponseMetadata", "HTTPStatusCode")
+        return status if isinstance(status, int) else None
+    if name in STATUS_AT:
+        status = look(error, STATUS_AT[name])
+        return status if isinstance(status, int) else None
+    if name in STATUS_AFTER:
+        text, words = text_of(error), STATUS_AFTER[name]
+        digits = text.removeprefix(words)[:3]
+        if text.startswith(words) and digits.isascii() and digits.isdigit():
+            return int(digits)
+    return None
+
+
+def method_of(error: BaseException) -> str | None:
+    """Return the method of the request that failed, in capitals, if *error* knows it."""
+    for path in _METHOD_AT:
+        method = look(error, path)
+        if isinstance(method, str):
+            return method.upper()
+    return None
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of *error*; an empty one if there is none to be had."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a broken __str__ says nothing
+        return ""
+
+
+def _called(error: BaseException, method: str) -> Any:
+    try:
+        return getattr(error, method)()
+    except Exception:  # noqa: BLE001 - a bare RpcError has no code
+        return None
