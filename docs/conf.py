@@ -1,16 +1,23 @@
 """Settings of the documentation site: ``sphinx-build --builder html docs docs/_build/html``.
 
 Owns how the pages are put together and how the reference shows signatures and docstrings.
-Leaves the words to the pages, which read the same where no site is built.
+Leaves links between pages and ``llms.txt`` to the modules in ``_extensions``, and the text to the
+pages, which read the same where no site is built.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx.domains.python import PyObject
+from sphinx.util.inspect import stringify_signature
 
 import retrying_elegant
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 if TYPE_CHECKING:
     from sphinx.addnodes import pending_xref
@@ -20,12 +27,21 @@ project = "retrying_elegant"
 version = release = retrying_elegant.__version__
 copyright = "the retrying_elegant developers"  # noqa: A001 - Sphinx wants this name
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "links",
+    "llms",
+]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 
 # References to names and headings of the project have to be right.  Names of others are not
-# looked up, for the build asks nobody on the network; those that are not of `builtins` stand
-# here, and so do names that only type checkers see.
+# looked up, because the build does not use the network; those outside `builtins` are listed
+# here, as are names that only type checkers see.
 nitpicky = True
 nitpick_ignore = [
     ("py:class", name)
@@ -46,7 +62,18 @@ napoleon_custom_sections = ["Source"]
 
 html_theme = "furo"
 html_title = "retrying_elegant"
-pygments_dark_style = "monokai"  # of furo's own, the names of modules look like links
+pygments_dark_style = "monokai"  # with furo's own, names of modules look like links
+viewcode_line_numbers = True
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/language.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
@@ -54,8 +81,8 @@ html_domain_indices = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
-# What users are given and do not make: how it is made is none of their business.
-_GIVEN = {
+# What users receive and do not create: its constructor is not shown.
+_RECEIVED = {
     "retrying_elegant.Attempt",
     "retrying_elegant._block.AsyncBlock",
     "retrying_elegant._block.Block",
@@ -71,20 +98,30 @@ _PLAIN = {
 
 
 def _signature(
-    app: Sphinx, what: str, name: str, thing: object, options: Any, args: str | None, gives: str
+    app: Sphinx, what: str, name: str, thing: object, options: Any, args: str | None, returns: str
 ) -> tuple[str | None, str]:
-    if name in _GIVEN:
+    if name in _RECEIVED:
         return "", ""
     if name in _PLAIN:
         return _PLAIN[name], ""
-    return args and args.replace("<class 'Exception'>", "Exception"), gives
+    if args:
+        args = args.replace("**fields", _fields()).replace("<class 'Exception'>", "Exception")
+    return args, returns
+
+
+def _fields() -> str:
+    """Return the fields of a policy as `retry` and `retrying` take them: by keyword."""
+    _, *fields = inspect.signature(retrying_elegant.Policy).parameters.values()
+    by_keyword = [field.replace(kind=field.KEYWORD_ONLY) for field in fields]
+    text = stringify_signature(inspect.Signature(by_keyword), unqualified_typehints=True)
+    return text.removeprefix("(*, ").removesuffix(")")
 
 
 class _Prose:
     """
-    Keeps the docstrings of properties and data from napoleon.
+    Keep the docstrings of properties and data from napoleon.
 
-    It takes what stands before their first colon for a type; ours are prose.
+    It takes the text before their first colon for a type; ours are prose.
     """
 
     def __init__(self) -> None:
@@ -102,7 +139,7 @@ class _Prose:
 
 
 def _top_level(app: Sphinx, env: Any, node: pending_xref, content: Any) -> Any:
-    """A name of the package itself is found from its modules too, as in their code."""
+    """Find a name of the package from its modules too, as their code does."""
     name = node.get("reftarget", "")
     if node.get("refdomain") != "py" or name.split(".")[0] not in retrying_elegant.__all__:
         return None
@@ -111,14 +148,7 @@ def _top_level(app: Sphinx, env: Any, node: pending_xref, content: Any) -> Any:
     )
 
 
-def _language(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    """Say of each page in which language it is, which browsers choose the punctuation by."""
-    if page.startswith("zh/"):
-        context["language"] = "zh-CN"
-
-
 def setup(app: Sphinx) -> None:
-    app.connect("html-page-context", _language)
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
