@@ -81,6 +81,34 @@ FORMS = Table(
             "        page = await fetch_async()",
         ),
         Row(
+            "for attempt in Retrying(stop=stop_after_attempt(3), reraise=True):\n"
+            "    with attempt:\n"
+            "        page = fetch()\n"
+            "    seen.append('after it')",
+            "for attempt in retrying(3, wait=0):\n"
+            "    try:\n"
+            "        with attempt:\n"
+            "            page = fetch()\n"
+            "    finally:\n"
+            "        seen.append('after it')",
+            "The final error is raised from the `with` here, so code after it does not run then.",
+        ),
+        Row(
+            "@retry(stop=stop_after_attempt(5))\n"
+            "def load():\n"
+            "    seen.append(load.statistics['attempt_number'])\n"
+            "    return fetch()\n"
+            "page = load()",
+            "def load():\n"
+            "    for attempt in retrying(5, wait=0):\n"
+            "        with attempt:\n"
+            "            seen.append(attempt.number)\n"
+            "            return fetch()\n"
+            "page = load()",
+            "To know which attempt it is, write the loop inside the function.",
+            script=RECOVERS,
+        ),
+        Row(
             "page = await AsyncRetrying(stop=stop_after_attempt(3), reraise=True)(fetch_async, "
             '"url")',
             'page = await retry(3, wait=0)(fetch_async)("url")',
@@ -517,6 +545,13 @@ END = Table(
             script=RECOVERS,
         ),
         Row(
+            "page = load()\nseen.append(load.statistics['attempt_number'])",
+            "with instrumentation.observe(on_recovery=hook):\n    page = load()",
+            "For functions of others. In tests: [the fixture `attempts_of`]"
+            "(testing.md#count-the-attempts-of-a-function-you-cannot-change).",
+            script=RECOVERS,
+        ),
+        Row(
             "try:\n    load()\nexcept OSError:\n    seen.append(load.statistics['attempt_number'])",
             "try:\n    load()\nexcept OSError as error:\n    seen.append(given_up(error).attempts)",
         ),
@@ -547,6 +582,22 @@ OTHERS = Table(
             "load.retry.sleep = seen.append\npage = load()",
             "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
             "This applies to the whole process, whatever is called in it.",
+            script=RECOVERS,
+            ignored=frozenset({"pauses"}),
+        ),
+        Row(
+            "load.retry.wait = wait_none()\npage = load()",
+            "with testing.instant():\n    page = load()",
+            "Without touching the function, and for every function at once.",
+            script=RECOVERS,
+            ignored=frozenset({"pauses"}),
+        ),
+        Row(
+            "from unittest import mock\n"
+            "with mock.patch('tenacity.nap.time.sleep', seen.append):\n"
+            "    page = load()",
+            "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
+            "Async waits too.",
             script=RECOVERS,
             ignored=frozenset({"pauses"}),
         ),

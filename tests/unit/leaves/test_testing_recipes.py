@@ -125,7 +125,8 @@ class TestExamples:
     def test_they_pass(self, pytester):
         """All of them, and none is left out."""
         code = "\n".join(code for code in CODE if "@pytest.fixture" not in code)
-        outcomes = run(pytester, fixture_of_the_page("instant"), code)
+        fixtures = [fixture_of_the_page(name) for name in ("instant", "attempts_of")]
+        outcomes = run(pytester, "\n".join(fixtures), code)
         assert outcomes == {"passed": code.count("def test_")}
         assert outcomes["passed"] >= 8
 
