@@ -20,7 +20,7 @@ COMMANDS = [
     pytest.param(jitter, "jitter", "backoff.md", {}, id="jitter"),
     pytest.param(outage, "outage", "budgets.md", {}, id="outage"),
     pytest.param(failure_rates, "failure-rates", "budgets.md", {"PERCENT": (10, 50)}, id="rates"),
-    pytest.param(layers, "layers", "budgets.md", {}, id="layers"),
+    pytest.param(layers, "layers", "layers.md", {}, id="layers"),
 ]
 
 
