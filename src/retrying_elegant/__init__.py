@@ -27,13 +27,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import instrumentation, testing, web
+    from . import db, instrumentation, testing, web
 
 else:  # unseen by type checkers, to which it would make every name one of this package
 
     def __getattr__(name: str) -> ModuleType:
         """Import the modules that not every program needs when they are asked for."""
-        if name in {"instrumentation", "testing", "web"}:
+        if name in {"db", "instrumentation", "testing", "web"}:
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
@@ -50,6 +50,7 @@ __all__ = [
     "RetryError",
     "TryAgain",
     "backoff",
+    "db",
     "given_up",
     "instrumentation",
     "retry",

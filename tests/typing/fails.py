@@ -12,7 +12,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 import retrying_elegant
-from retrying_elegant import Attempt, Policy, RetryBudget, TryAgain, backoff, retry, retrying, web
+from retrying_elegant import (
+    Attempt,
+    Policy,
+    RetryBudget,
+    TryAgain,
+    backoff,
+    db,
+    retry,
+    retrying,
+    web,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -269,6 +279,8 @@ web.Transient(statuses=503)  # error: mypy pyright pyrefly ty # refused at defin
 web.Transient(methods="GET")  # refused at definition
 web.transient()  # error: mypy pyright pyrefly ty # refused at definition
 web.unsent()  # error: mypy pyright pyrefly ty # refused at definition
+db.conflict()  # error: mypy pyright pyrefly ty # refused at definition
+db.disconnected(error=OSError())  # error: mypy pyright pyrefly ty # refused at definition
 retrying_elegant.Retry()  # error: mypy pyright pyrefly ty # refused at definition
 
 # --- What is async on what is not -------------------------------------------------------------

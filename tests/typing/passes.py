@@ -29,6 +29,7 @@ from retrying_elegant import (
     RetryError,
     TryAgain,
     backoff,
+    db,
     given_up,
     instrumentation,
     retry,
@@ -638,6 +639,7 @@ filters = [
     Policy(on=lambda error: "locked" in str(error)),
     Policy(on=lambda error: TryAgain(after=timedelta(seconds=1))),
     Policy(on=lambda error: error.args),
+    Policy(on=db.conflict, unless=db.disconnected),
     Policy(on=web.transient, unless=given_up),
     Policy(on=web.unsent),
     Policy(on=web.Transient(methods=("GET",), max_retry_after=timedelta(minutes=1))),
@@ -731,6 +733,8 @@ def ending() -> None:
         assert_type(web.retry_after(error), float | None)
         assert_type(web.transient(error), bool | TryAgain)
         assert_type(web.unsent(error), bool)
+        assert_type(db.conflict(error), bool)
+        assert_type(db.disconnected(error), bool)
         raise TryAgain(after=1) from error
 
 

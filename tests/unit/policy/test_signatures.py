@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from retrying_elegant import Policy, RetryBudget, backoff, web
+from retrying_elegant import Policy, RetryBudget, backoff, db, web
 
 
 def signature(callable_):
@@ -34,6 +34,9 @@ class TestSignatures:
             ),
             (web.transient, "(error, /)"),
             (web.retry_after, "(source, /)"),
+            (web.unsent, "(error, /)"),
+            (db.conflict, "(error, /)"),
+            (db.disconnected, "(error, /)"),
             (
                 Policy,
                 (
@@ -62,7 +65,8 @@ class TestNames:
             ("backoff", "constant decorrelated exponential fibonacci linear sequence"),
             ("instrumentation", "Handle observe opentelemetry prometheus structlog"),
             ("testing", "instant limit off"),
-            ("web", "Transient retry_after transient"),
+            ("db", "conflict disconnected"),
+            ("web", "Transient retry_after transient unsent"),
         ],
     )
     def test_of_modules(self, module, names):

@@ -1,0 +1,462 @@
+"""Db: what an error of a database means, whatever the driver.
+
+Owns reading the errors of database drivers, and of the libraries above them: whether the database
+undid the work because of others, or the connection was lost.  Leaves counting attempts and waiting
+to the policy, and rolling back to the caller.  No driver is imported: a class is known by its name,
+``package.Class``, and an error by its code.
+
+Rules: each error has one meaning at most, so that the two predicates are never both true; what is
+not in the tables has none; an error that wraps another means what that one means; and whatever an
+error does when it is looked at (it raises, it has no such attribute), nothing is raised here.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from ._reading import known_as, look, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["conflict", "disconnected"]
+
+# The meanings.  No meaning is None.
+_CONFLICT = "conflict"
+_LOST = "disconnected"
+
+
+def _table(**codes: str) -> dict[str, str]:
+    """Return a table of codes, from one text of codes for each meaning."""
+    return {code: meaning for meaning in codes for code in codes[meaning].split()}
+
+
+def _numbers(**codes: str) -> dict[int, str]:
+    """Return the same for codes that are numbers."""
+    return {int(code): meaning for code, meaning in _table(**codes).items()}
+
+
+# SQLSTATE.  PostgreSQL's appendix "PostgreSQL Error Codes"; ODBC's appendix "ODBC Error Codes"
+# for 01002, 08S01, 08S02 and HYT01.  CockroachDB uses 40001 for whatever is to be run again, and
+# 40003 where it does not know whether a COMMIT took place.  08P01 is missing on purpose: a protocol
+# violation may be the driver's fault, and its connection may well live on.
+_SQLSTATES = _table(
+    conflict="""
+        40001  40P01  55P03
+    """,
+    disconnected="""
+        08000  08001  08003  08004  08006  08007  08S01  08S02
+        01002  25P03  25P04  40003  53300  57P01  57P02  57P03  57P04  57P05  HYT01
+    """,
+)
+
+# MySQL's "Server Error Message Reference" and "Client Error Message Reference", MariaDB's "MariaDB
+# Error Codes", and errmsg.h of MariaDB Connector/C (5014).
+#   conflicts: record changed since it was read (1020, with MariaDB's innodb_snapshot_isolation),
+#   lock wait timeout (1205), deadlock (1213; of XA 1614; of GET_LOCK 3058), table changed by others
+#   (1412), XA rolled back for taking too long (1613), lock aborted by a table lock (1689), group
+#   replication (3101), NOWAIT (3572)
+_MYSQL = _numbers(
+    conflict="""
+        1020  1205  1213  1412  1613  1614  1689  3058  3101  3572
+    """,
+    disconnected="""
+        1040  1042  1043  1053  1077  1080  1152  1158  1159  1160  1161  1184  1203  1927
+        2001  2002  2003  2004  2005  2006  2012  2013  2055  3032  3169  4031  5014
+    """,
+)
+
+# SQL Server's "Database Engine events and errors"; which of them are transient as in Microsoft's
+# own clients: SqlConfigurableRetryFactory of Microsoft.Data.SqlClient, and the transient exception
+# detector of Entity Framework Core.
+#   conflicts: no lock to be had (1204), deadlock (1205), lock timeout (1222), snapshot isolation
+#   (3960), memory-optimized tables (41301, 41302, 41305, 41325, 41839)
+_SQL_SERVER = _numbers(
+    conflict="""
+        1204  1205  1222  3960  41301  41302  41305  41325  41839
+    """,
+    disconnected="""
+        20  64  121  233  4060  4221  10053  10054  10060  10928  10929
+        40143  40197  40501  40540  40613  42108  42109  49918  49919  49920
+    """,
+)
+
+# Oracle's "Database Error Messages", the tables of recoverable errors in python-oracledb's
+# errors.py, and its own DPY numbers; DPI numbers are those of cx_Oracle.
+#   conflicts: NOWAIT (54), deadlock (60; of the dictionary 4020), distributed lock timeout (2049),
+#   dictionary lock timeout (4021), serialization (8177), WAIT timed out (30006)
+_ORACLE = _numbers(
+    conflict="""
+        54  60  2049  4020  4021  8177  30006
+    """,
+    disconnected="""
+        18  20  22  28  31  45  378  602  603  609  1012  1033  1034  1041  1089  1090  1092
+        2396  3113  3114  3135  12153  12170  12203  12514  12516  12518  12519  12520  12528
+        12537  12541  12543  12547  12560  12570  12571  12583  12757  27146  56600
+    """,
+)
+_ORACLE_CLIENT = _table(
+    disconnected="""
+        DPI-1010  DPI-1080  DPY-1001  DPY-4011  DPY-4033  DPY-6000  DPY-6001  DPY-6005
+    """,
+)
+
+# MongoDB's "Server Discovery and Monitoring" and "Retryable Writes" (network errors, a primary
+# that steps down or shuts down); WriteConflict (112), LockTimeout (24), LockBusy (46) and
+# SnapshotUnavailable (246) are from the server's error_codes.yml.
+_MONGODB = _numbers(
+    conflict="""
+        24  46  112  246
+    """,
+    disconnected="""
+        6  7  89  91  189  9001  10058  10107  11600  11602  13435  13436
+    """,
+)
+
+# SQLite's "Result and Error Codes".  BUSY has several extended codes; of LOCKED only the one that
+# is about another connection counts, for the others are of one's own making.
+_SQLITE_BUSY = 5
+_SQLITE_LOCKED_SHAREDCACHE = 262
+
+# Network trouble that Python has no class for.
+_ERRNOS = [
+    getattr(errno, name, None)  # not every system has them all
+    for name in ("ENETDOWN", "ENETUNREACH", "ENETRESET", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT")
+]
+
+
+# --- what the code of an error says, for each kind of driver ----------------------------------
+
+
+def _os_error(error: BaseException) -> str | None:
+    """Return the meaning of an OSError; a timeout without a number is not the network's."""
+    number = look(error, "errno")
+    if number is not None:
+        return _LOST if number in _ERRNOS else None
+    # asyncio, where none of a name's several addresses could be connected to.
+    return _LOST if text(error).startswith("Multiple exceptions: ") else None
+
+
+def _by_sqlstate(error: BaseException) -> str | None:
+    return _SQLSTATES.get(look(error, "sqlstate") or "")
+
+
+# What a server answers while libpq connects has no SQLSTATE, only this word and a text.
+_LIBPQ_ANSWER = "FATAL:"
+_LIBPQ_NOT_NOW = (
+    "the database system is ",  # starting up, shutting down, in recovery mode
+    "too many clients already",
+    "too many connections for ",
+    "remaining connection slots",
+    "terminating connection",
+)
+# Nor have these, and another attempt would find them unchanged.
+_LIBPQ_OWN_FAULT = (
+    "another command is already in progress",
+    "no password supplied",
+    "certificate",
+    "does not support SSL",
+    "invalid port number",
+)
+_LIBPQ_LOST = (
+    "server closed the connection unexpectedly",
+    "SSL connection has been closed unexpectedly",
+    "SSL SYSCALL error",
+    "could not receive data from server",
+    "could not send data to server",
+    "lost synchronization with server",
+    "no message from the libpq",
+)
+
+
+def _libpq(error: BaseException) -> str | None:
+    """Return the meaning of psycopg's or psycopg2's OperationalError."""
+    state = look(error, "sqlstate") or look(error, "pgcode")
+    if state is not None:
+        return _SQLSTATES.get(state)
+    words = text(error)
+    if _LIBPQ_ANSWER in words:
+        return _LOST if any(reason in words for reason in _LIBPQ_NOT_NOW) else None
+    return None if any(fault in words for fault in _LIBPQ_OWN_FAULT) else _LOST
+
+
+def _psycopg2(error: BaseException) -> str | None:
+    """Return the meaning of psycopg2's other errors; some lost connections have no class."""
+    state = look(error, "pgcode")
+    if state is not None:
+        return _SQLSTATES.get(state)
+    words = text(error)
+    return _LOST if any(reason in words for reason in _LIBPQ_LOST) else None
+
+
+def _pg8000(error: BaseException) -> str | None:
+    fields = _first(error)
+    return _SQLSTATES.get(fields.get("C", "")) if isinstance(fields, dict) else None
+
+
+def _mysql(error: BaseException) -> str | None:
+    number = _first(error)
+    return _MYSQL.get(number) if isinstance(number, int) else None
+
+
+def _mysql_interface(error: BaseException) -> str | None:
+    """Return what PyMySQL and its relatives mean by 0: that the connection is closed."""
+    number = _first(error)
+    closed = number == 0 if isinstance(number, int) else "Not connected" in text(error)
+    return _LOST if closed else _mysql(error)
+
+
+def _mysql_connector(error: BaseException) -> str | None:
+    number = look(error, "errno")
+    if isinstance(number, int) and number != -1:
+        return _MYSQL.get(number)
+    return _LOST if "MySQL Connection not available" in text(error) else None
+
+
+def _sqlite(error: BaseException) -> str | None:
+    code = look(error, "sqlite_errorcode")
+    if isinstance(code, int) and (
+        code & 0xFF == _SQLITE_BUSY or code == _SQLITE_LOCKED_SHAREDCACHE
+    ):
+        return _CONFLICT
+    return None
+
+
+def _odbc(error: BaseException) -> str | None:
+    """
+    Return the meaning of pyodbc's errors, by the number of the server if its driver is known.
+
+    Their arguments are the SQLSTATE and a text such as ``[HYT00] [Microsoft][ODBC Driver 18 for
+    SQL Server][SQL Server]Lock request time out period exceeded. (1222) (SQLExecDirectW)``.
+    """
+    args: tuple[Any, ...] = look(error, "args") or ()
+    state, words, *_ = (*args, "", "")
+    number = words.rpartition(") (SQL")[0].rpartition("(")[2]
+    origin = "]".join(words.split("]")[:3])  # the state, and two of whom it comes from
+    numbers: dict[int, str] = {}
+    if words.startswith(f"[{state}] ["):
+        if "SQL Server" in origin:
+            numbers = _SQL_SERVER
+        elif "[ma-" in origin or "MariaDB" in origin or "MySQL" in origin:
+            numbers = _MYSQL
+    if number.isdecimal() and int(number) in numbers:
+        return numbers[int(number)]
+    if state == "HYT00" and "Login timeout expired" in words:
+        return _LOST
+    return _SQLSTATES.get(state)
+
+
+def _oracle(error: BaseException) -> str | None:
+    inside = _first(error)
+    code = look(inside, "code")
+    meaning = _ORACLE.get(code) if isinstance(code, int) else None
+    return meaning or _ORACLE_CLIENT.get(look(inside, "full_code"))
+
+
+def _mongodb(error: BaseException) -> str | None:
+    """Return the meaning of pymongo's errors: labels first, as the transactions specification."""
+    if _has_label(error, "UnknownTransactionCommitResult"):
+        return _LOST
+    if _has_label(error, "TransientTransactionError"):
+        return _CONFLICT
+    if known_as(error, ("pymongo.ConnectionFailure",)):
+        return _LOST
+    code = look(error, "code")
+    return _MONGODB.get(code) if isinstance(code, int) else None
+
+
+def _has_label(error: BaseException, label: str) -> bool:
+    has = look(error, "has_error_label")
+    return callable(has) and has(label) is True
+
+
+def _redis_response(error: BaseException) -> str | None:
+    """Return the meaning of a reply that has no class of its own: a script blocks the server."""
+    return _CONFLICT if text(error).startswith("BUSY ") else None
+
+
+def _with_text(*reasons: str) -> Callable[[BaseException], str | None]:
+    """Return a reader of errors that only their text tells apart."""
+
+    def read(error: BaseException) -> str | None:
+        words = text(error)
+        return _LOST if any(reason in words for reason in reasons) else None
+
+    return read
+
+
+def _first(error: BaseException) -> Any:
+    """Return the first argument of *error*, or None."""
+    return next(iter(look(error, "args") or ()), None)
+
+
+# --- what the class of an error says ----------------------------------------------------------
+#
+# Written ``package.Class``: of the classes that an error derives from, the most specific one in
+# any of the tables below counts.
+
+# The class alone decides.
+_SETTLED: dict[str, str | None] = {
+    **_table(
+        conflict="""
+            redis.WatchError  redis.TryAgainError
+            sqlalchemy.StaleDataError
+        """,
+        disconnected="""
+            builtins.ConnectionError  socket.gaierror
+            ssl.SSLEOFError  ssl.SSLSyscallError  ssl.SSLZeroReturnError
+            asyncpg.TargetServerAttributeNotMatched
+            mysql.ConnectionTimeoutError  mysql.ReadTimeoutError  mysql.WriteTimeoutError
+            redis.ConnectionError  redis.TimeoutError  redis.ClusterDownError
+            sqlalchemy.DisconnectionError
+        """,
+    ),
+    # Named because a base class would decide otherwise: who may not enter has not been
+    # disconnected, and a pool of one's own that is exhausted or closed is no connection.
+    **dict.fromkeys(
+        (
+            *("ssl.SSLError", "psycopg.PipelineAborted"),
+            *("psycopg_pool.PoolClosed", "psycopg_pool.TooManyRequests"),
+            *("redis.AuthenticationError", "redis.AuthorizationError"),
+            *("redis.ExternalAuthProviderError", "redis.MaxConnectionsError"),
+            "pymongo.WaitQueueTimeoutError",
+        )
+    ),
+}
+
+# The code or the text decides.
+_READERS: dict[str, Callable[[BaseException], str | None]] = {
+    "builtins.OSError": _os_error,
+    "psycopg.Error": _by_sqlstate,
+    "psycopg.OperationalError": _libpq,
+    "psycopg2.Error": _psycopg2,
+    "psycopg2.OperationalError": _libpq,
+    "psycopg2.InterfaceError": _with_text("connection already closed"),
+    "asyncpg.PostgresError": _by_sqlstate,
+    "asyncpg.InterfaceError": _with_text("connection is closed"),
+    "pg8000.DatabaseError": _pg8000,
+    "pg8000.InterfaceError": _with_text(
+        "network error", "communication error", "connection is closed", "Can't create a connection"
+    ),
+    "pymysql.MySQLError": _mysql,
+    "pymysql.InterfaceError": _mysql_interface,
+    "MySQLdb.MySQLError": _mysql,
+    "MySQLdb.InterfaceError": _mysql_interface,
+    "asyncmy.MySQLError": _mysql,
+    "asyncmy.InterfaceError": _mysql_interface,
+    "mysql.Error": _mysql_connector,
+    "sqlite3.Error": _sqlite,
+    "pyodbc.Error": _odbc,
+    "oracledb.Error": _oracle,
+    "cx_Oracle.Error": _oracle,
+    "redis.ResponseError": _redis_response,
+    "pymongo.PyMongoError": _mongodb,
+}
+
+# What the error wraps decides: the attributes that hold it.  ``args`` is the first argument.
+_WRAPPERS = {
+    "sqlalchemy.StatementError": ("orig",),
+    "sqlalchemy.EmulatedDBAPIException": ("orig", "__cause__"),  # of SQLAlchemy's own asyncpg
+    "sqlalchemy.Error": ("__cause__",),  # the same, before SQLAlchemy 2.1
+    "django.Error": ("__cause__",),
+    "peewee.PeeweeException": ("orig",),
+    "tortoise.BaseORMException": ("__cause__", "args"),
+    # The only one that says where it comes from in the context alone.
+    "tortoise.DBConnectionError": ("__cause__", "__context__"),
+}
+
+_KNOWN = {*_SETTLED, *_READERS, *_WRAPPERS}
+_DEEPEST = 16  # layers of wrapping; real errors have three at the most, a cycle has no end
+
+
+def conflict(error: BaseException, /) -> bool:
+    """
+    Return whether the database refused or undid work because of others.
+
+    Conflicts are serialization failures, deadlocks, locks that are not available or timed
+    out, databases that are busy, and optimistic locks that failed.  Nothing has been
+    committed, so the whole transaction may be run again: from its first statement, after a
+    rollback.  Repeating only the statement that failed is wrong, and some servers keep the
+    transaction open with its earlier writes until it is rolled back.
+
+    Of an exception group, every member has to be a conflict.  An error it does not know is
+    not a conflict, and it never raises.
+
+    Source:
+        PostgreSQL's SQLSTATE appendix, the error references of MySQL, MariaDB, SQLite,
+        SQL Server and Oracle, and the driver specifications of MongoDB; each table in the
+        source names its own.
+
+    >>> from retrying_elegant import retry
+    >>> @retry(on=conflict)
+    ... def transfer(): ...
+    >>> class WatchError(Exception):
+    ...     __module__ = "redis.exceptions"
+    >>> conflict(WatchError()), disconnected(WatchError())
+    (True, False)
+    """
+    return _meaning_of(error) == _CONFLICT
+
+
+def disconnected(error: BaseException, /) -> bool:
+    """
+    Return whether the connection was lost, or could not be made.
+
+    What was in progress may have happened or not, a COMMIT above all: retry only what can be
+    done twice without harm, on a new connection.  A server that is starting, stopping or out
+    of connections counts; one that rejects the password or knows no such database does not.
+
+    Of an exception group, at least one member has to be a disconnect, and every other one a
+    conflict.  An error it does not know is not a disconnect, and it never raises.
+
+    Source:
+        As for ``conflict``.
+
+    >>> disconnected(ConnectionResetError()), conflict(ConnectionResetError())
+    (True, False)
+    >>> disconnected(TimeoutError()), disconnected(FileNotFoundError())
+    (False, False)
+    """
+    return _meaning_of(error) == _LOST
+
+
+def _meaning_of(error: BaseException) -> str | None:
+    try:
+        return _judge(error, _DEEPEST)
+    except Exception:  # noqa: BLE001 - what resists being looked at is nothing that is known
+        return None
+
+
+def _judge(error: BaseException, depth: int) -> str | None:
+    """Return the meaning of *error*, looking through at most *depth* errors."""
+    if depth == 0:
+        return None
+    if isinstance(error, BaseExceptionGroup):
+        return _together([_judge(member, depth - 1) for member in look(error, "exceptions")])
+    name = known_as(error, _KNOWN)
+    if name in _READERS:
+        return _READERS[name](error)
+    if name not in _WRAPPERS:
+        return _SETTLED.get(name)
+    inside = _inside(error, _WRAPPERS[name])
+    meaning = None if inside is None else _judge(inside, depth - 1)
+    # SQLAlchemy has given the connection up, perhaps for a reason of its own.
+    return meaning or (_LOST if look(error, "connection_invalidated") is True else None)
+
+
+def _inside(error: BaseException, places: tuple[str, ...]) -> BaseException | None:
+    """Return the error that *error* wraps at one of *places*, if any."""
+    for place in places:
+        found = _first(error) if place == "args" else look(error, place)
+        if isinstance(found, BaseException):
+            return found
+    return None
+
+
+def _together(meanings: list[str | None]) -> str | None:
+    """Return one meaning for errors that came together: none unless all of them have one."""
+    if None in meanings:
+        return None
+    return _LOST if _LOST in meanings else _CONFLICT
