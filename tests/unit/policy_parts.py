@@ -41,3 +41,20 @@ CHANGED = {
     "name": "the-name",
 }
 every_field = pytest.mark.parametrize(("field", "value"), CHANGED.items(), ids=CHANGED)
+
+# For every field, one value that it cannot take, and the error.
+BAD = {
+    "attempts": (0, ValueError),
+    "on": (3, TypeError),
+    "unless": (int, TypeError),
+    "until": ("ready", TypeError),
+    "wait": (-1, ValueError),
+    "timeout": (0, ValueError),
+    "attempt_timeout": (-3, ValueError),
+    "budget": (100, TypeError),
+    "before_attempt": (3, TypeError),
+    "on_retry": (3, TypeError),
+    "on_success": (3, TypeError),
+    "on_give_up": (3, TypeError),
+    "name": (3, TypeError),
+}
