@@ -1,0 +1,195 @@
+"""The sync and the async module of the core are twins: what differs between them is listed here.
+
+They are two modules because one for both would run synchronous code through a coroutine.  Nothing
+may drift apart in them: without `async` and `await`, each function of one is that of the other,
+line by line, but for the lines below.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import textwrap
+
+import pytest
+from map_parts import PACKAGE
+
+TWINS = ("_sync_driver", "_async_driver")
+
+# Functions that only one of them has, and why.
+ALONE = {
+    "refuse_coroutine": "a synchronous function may return a coroutine by mistake",
+    "finished": "a hook or a fallback may return something that has to be awaited",
+}
+
+# By function, what differs: "-" the sync lines, "+" the async lines, in order.
+DIFFERENCES = {
+    "wrap": """
+        - if type(value) is CoroutineType:
+        - refuse_coroutine(value, name)
+        - if type(value) is CoroutineType:
+        - refuse_coroutine(value, name)
+    """,
+    "run": """
+        + scope = None
+        + if policy.attempt_timeout is None:
+        - value = fn(*args, **kwargs) if kwargs else fn(*args)
+        + value = fn(*args, **kwargs) if kwargs else fn(*args)
+        + if _checks.is_awaitable(value):
+        + value = value
+        + else:
+        + with _aio.timeout(attempt.timeout) as scope:
+        + value = fn(*args, **kwargs) if kwargs else fn(*args)
+        + if _checks.is_awaitable(value):
+        + value = value
+        - if gives_up(attempt, error):
+        + if gives_up(attempt, error, timed_out=_aio.expired(scope, error)):
+        - return fallback(attempt)
+        + return finished(fallback(attempt))
+        - if type(value) is CoroutineType:
+        - refuse_coroutine(value, attempt.name)
+        - return fallback(attempt)
+        + return finished(fallback(attempt))
+    """,
+    "gives_up": """
+        - def gives_up(attempt: Attempt, error: Exception | None) -> bool:
+        + def gives_up(attempt: Attempt, error: Exception | None, *, timed_out: bool=False) -> bool:
+        - if _decision.after_failure(attempt, error, _clock.time.monotonic()):
+        + if _decision.after_failure(attempt, error, _clock.time.monotonic(), timed_out):
+    """,
+    "pause": """
+        + error = attempt._error
+        + if _aio.was_cancelled(error):
+        + _decision.wait_interrupted(attempt)
+        + try:
+        + with context_kept(error):
+        + raise error
+        + finally:
+        + error = attempt = None
+        - _events.let_go(attempt._error)
+        + _events.let_go(error)
+        - _clock.sleep(wait)
+        + _aio.sleep(wait)
+    """,
+    "fire": """
+        - hook(attempt)
+        + finished(hook(attempt))
+    """,
+}
+
+
+class WithoutAwait(ast.NodeTransformer):
+    """Turns async syntax into its sync counterpart, and drops docstrings."""
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        return self.visit(node.value)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self.visit_FunctionDef(ast.FunctionDef(**dict(ast.iter_fields(node)), lineno=0))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        if ast.get_docstring(node) is not None:
+            del node.body[0]
+        return self.generic_visit(node)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        return self.generic_visit(ast.With(**dict(ast.iter_fields(node)), lineno=0))
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        return self.generic_visit(ast.For(**dict(ast.iter_fields(node)), lineno=0))
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        node.is_async = 0
+        return self.generic_visit(node)
+
+
+def functions(source: str) -> dict[str, list[str]]:
+    """The functions of a module by name, as lines of code without async syntax."""
+    return {
+        node.name: ast.unparse(WithoutAwait().visit(node)).splitlines()
+        for node in ast.parse(source).body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+
+
+def differences(sync: list[str], other: list[str]) -> list[str]:
+    """The lines that only one of them has, as "- line" and "+ line", in order."""
+    return [
+        f"{line[0]} {line[2:].strip()}"
+        for line in difflib.ndiff(sync, other)
+        if line.startswith(("- ", "+ "))
+    ]
+
+
+def listed(name: str) -> list[str]:
+    """What may differ in the function."""
+    lines = inspect.cleandoc(DIFFERENCES.get(name, "")).splitlines()
+    return [f"{line[0]} {line[2:].strip()}" for line in lines]
+
+
+SOURCES = [(PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in TWINS]
+SYNC, ASYNC = map(functions, SOURCES)
+TREE = ast.parse(SOURCES[1])
+
+
+class TestTwins:
+    """What is not listed is the same in both."""
+
+    @pytest.mark.parametrize("name", sorted(SYNC.keys() & ASYNC.keys()))
+    def test_each_function_has_its_twin(self, name):
+        """Equal but for the listed lines."""
+        assert differences(SYNC[name], ASYNC[name]) == listed(name)
+
+    def test_only_these_are_alone(self):
+        """Each with its reason."""
+        assert SYNC.keys() ^ ASYNC.keys() == ALONE.keys()
+
+    def test_what_is_listed_is_there(self):
+        """A list of what has gone would hide what comes."""
+        assert DIFFERENCES.keys() <= SYNC.keys() & ASYNC.keys()
+
+    def test_every_step_is_awaited(self):
+        """An await that is missing would not show in a comparison that takes all of them away."""
+        steps = {node.name for node in ast.walk(TREE) if isinstance(node, ast.AsyncFunctionDef)}
+        awaited = [node.value for node in ast.walk(TREE) if isinstance(node, ast.Await)]
+        calls = [
+            node
+            for node in ast.walk(TREE)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in steps
+        ]
+        assert len(calls) > 5
+        assert [ast.unparse(call) for call in calls if call not in awaited] == []
+
+    def test_they_are_in_the_same_order(self):
+        """To be read side by side."""
+        assert [name for name in SYNC if name in ASYNC] == [name for name in ASYNC if name in SYNC]
+
+
+class TestTheComparison:
+    """It finds what it is for."""
+
+    def test_async_syntax_is_no_difference(self):
+        """All of it, nested too."""
+        sync = """
+            def f(a):
+                with a as b:
+                    for c in b:
+                        yield [d for d in g(c)]
+        """
+        other = """
+            async def f(a):
+                '''And a docstring.'''
+                async with a as b:
+                    async for c in b:
+                        yield [d async for d in await g(c)]
+        """
+        sync, other = (functions(textwrap.dedent(text))["f"] for text in (sync, other))
+        assert differences(sync, other) == []
+
+    def test_any_other_is_found(self):
+        """A call that one of them forgets."""
+        sync, other = "def f():\n    g()\n    h()", "async def f():\n    await g()"
+        assert differences(functions(sync)["f"], functions(other)["f"]) == ["- h()"]
