@@ -779,6 +779,7 @@ class TestAsyncGenerators:
         assert starts == [True]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 class TestKeyboardInterrupt:
     """Ctrl-C passes through at once, untouched, and ends a wait."""
 
