@@ -18,8 +18,10 @@ from __future__ import annotations
 from . import backoff
 from ._attempt import Attempt
 from ._budget import RetryBudget
+from ._deadline import deadline
 from ._decorator import retry
-from ._errors import GiveUp, RetryError, TryAgain, given_up
+from ._errors import RetryError, TryAgain
+from ._giveup import GiveUp, given_up
 from ._policy import Policy
 from ._retrying import retrying
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 else:  # unseen by type checkers, to which it would make every name one of this package
 
     def __getattr__(name: str) -> ModuleType:
-        """Import the modules that not every program needs when they are asked for."""
+        """Import the modules that not every program needs when they are first used."""
         if name in {"db", "instrumentation", "testing", "web"}:
             from importlib import import_module
 
@@ -51,6 +53,7 @@ __all__ = [
     "TryAgain",
     "backoff",
     "db",
+    "deadline",
     "given_up",
     "instrumentation",
     "retry",
@@ -62,5 +65,5 @@ __all__ = [
 # Tracebacks, pickles and reprs speak of the public names, wherever these live.
 for _public in (Attempt, GiveUp, Policy, RetryBudget, RetryError, TryAgain, given_up, retry):
     _public.__module__ = __name__
-retrying.__module__ = __name__
+retrying.__module__ = deadline.__module__ = __name__
 del _public

@@ -1,36 +1,51 @@
-"""Attempt: what users see of one attempt, and the books of its call.
+"""Attempt: what users see of one attempt, and the state of its call.
 
-Owns the object that loops yield and that hooks, wait callables and fallbacks
-receive.  Each attempt takes over the books of the one before it: when the call
-began, what has been slept, what has failed.  Leaves what follows from an attempt
-to ``decision``, and the loop's ``with`` to ``loop``; they and the drivers write
-its underscored slots.  Durations are float seconds.
+Owns the object that loops yield and that hooks, wait callables and fallbacks receive.  Each
+attempt takes over the state of the one before it: when the call began, what has been slept, what
+has failed.  Durations are float seconds.
+
+Who writes which slot, which a test holds:
+
+- ``decision`` all that changes when an attempt ends: ``_stage``, ``_outcome``, ``_hint``,
+  ``_error``, ``_history``, ``_result``; on a healthy attempt also ``_number``, ``_waited``,
+  ``_slept``, ``_start`` and ``_earlier``;
+- the forms (``sync``, ``async``, ``generators``, ``loop``, ``block``) the stage ``RUNNING``;
+  ``loop`` also the ``_result`` that the body stores, and it releases ``_error`` when the final
+  error propagates;
+- ``block`` the ``_start`` and ``_slept`` that its calls share;
+- this module the rest, when an attempt follows another.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-from . import _clock
-from ._errors import brief, in_words
+from . import _clock, _deadline
+from ._giveup import NOT_ACCEPTED, describe, entry, text_of
+from ._text import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import CodeType
-    from typing import Any, Self
+    from typing import Any, Self, TypeVar
 
-    from ._errors import Reason
+    from ._giveup import Reason
     from ._policy import Policy
 
-    # Where a loop stands: its code and the offset of the instruction that started it.
+    # Where a loop is: its code and the offset of the instruction that started it.
     Place = tuple[CodeType, int]
 
-# A result may be None, so that "no result" needs a value of its own.
+    A = TypeVar("A", bound="Attempt")
+
+# A result may be None, so "no result" needs a value of its own.
 NOTHING: Any = object()
 
-# How far an attempt has got; only the `with` of a loop's attempt makes all of these steps.
-NEW, ENTERED, LEFT, SUCCEEDED = range(4)
+# The stages of an attempt; the picture is in `decision`.
+NEW, RUNNING, SETTLING, WAITING = "new", "running", "settling", "waiting"
+SUCCEEDED, GAVE_UP, BROKEN = "succeeded", "gave up", "broken"
+
+_SHOWN = {NEW: "not ended", RUNNING: "not ended", SETTLING: "ended", WAITING: NOT_ACCEPTED}
 
 _HISTORY = 10  # failed attempts that a record describes
 
@@ -53,21 +68,29 @@ class Attempt:
 
     __slots__ = (
         "_args",
+        "_began",
+        "_earlier",
         "_error",
         "_hint",
         "_history",
         "_kwargs",
         "_label",
-        "_next_wait",
         "_number",
+        "_outcome",
         "_policy",
-        "_reason",
         "_result",
         "_slept",
         "_stage",
         "_start",
         "_waited",
     )
+
+    # A subclass that holds something until the wait, as clients do a failed response, releases
+    # it here, just before the sleep; in async forms with a coroutine function.
+    _before_wait: Callable[[], Any] | None = None
+
+    # Whether code of the user's holds every attempt of a call, as a loop's does.
+    _is_shown = False
 
     def __init__(
         self,
@@ -76,55 +99,91 @@ class Attempt:
         start: float,
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] = {},  # noqa: B006 - never written to
-        number: int = 1,
-        waited: float = 0.0,
-        slept: float = 0.0,
-        history: tuple[Any, ...] = (),
     ) -> None:
         self._policy = policy
-        self._label = label  # of a loop, its place: in words only when somebody asks
+        self._label = label  # of a loop, its place: formatted only when it is read
         self._start = start  # when the time of the policy's timeout began
+        self._began = start  # when this attempt began
         self._args = args
         self._kwargs = kwargs
-        self._number = number
-        self._waited = waited
-        self._slept = slept
-        # Of each failed attempt: seconds since the start, and kind and text of the error, or None
-        # and "". In one flat tuple, which takes the least memory while many tasks wait; and the
-        # texts, not the errors, which may hold sockets and bodies.
-        self._history = history
+        self._number = 1
+        self._earlier = 0  # attempts before the series that number counts: see reset_after
+        self._waited = 0.0
+        self._slept = 0.0
+        # Of each failed attempt: seconds since the start, and class and text of the error, or
+        # None and "". In one flat tuple, which takes the least memory while many tasks wait; and
+        # the texts, not the errors, which may hold sockets and bodies.
+        self._history: tuple[Any, ...] = ()
         self._hint: float | None = None
-        self._reason: Reason | None = None  # why the call gave up, if it did
-        self._error: Any = None  # Exception | None; Any here, for drivers know when it is set
-        self._next_wait: Any = None  # float | None, likewise
+        self._error: Any = None  # Exception | None; Any, because the forms know when it is set
         self._result = NOTHING
         self._stage = NEW
+        self._outcome: Any = None  # of the stage WAITING seconds, of GAVE_UP the reason
 
-    def _following(self, wait: float) -> Self:
-        """Give the attempt that follows this one after *wait* seconds."""
-        return type(self)(
-            self._policy,
-            self._label,
-            self._start,
-            self._args,
-            self._kwargs,
-            self._number + 1,
-            wait,
-            self._slept + wait,
-            self._history[-3 * _HISTORY :],
-        )
+    def _following(self, wait: float, now: float) -> Self:
+        """Return the attempt that follows this one after *wait* seconds, as of *now*."""
+        kind = type(self)
+        return self._hand_over(kind.__new__(kind), wait, now)
+
+    def _hand_over(self, following: A, wait: float, now: float) -> A:
+        """Hand the state of the call over to *following*, which follows after *wait* seconds."""
+        following._policy = self._policy
+        following._label = self._label
+        following._start = self._start
+        following._args = self._args
+        following._kwargs = self._kwargs
+        following._earlier = self._earlier
+        following._history = self._history
+        following._slept = self._slept
+        following._number = self._number
+        following._next(wait, now)
+        return following
+
+    def _next(self, wait: float, now: float) -> None:
+        """Become the attempt that follows after *wait* seconds, where no code can have seen it."""
+        self._began = now
+        self._number += 1
+        self._waited = wait
+        self._slept += wait
+        if len(self._history) > 3 * _HISTORY:
+            self._history = self._history[-3 * _HISTORY :]
+        self._hint = None
+        self._error = None
+        self._result = NOTHING
+        self._stage = NEW
+        self._outcome = None
 
     def _history_lines(self) -> tuple[str, ...]:
-        """Put the last failed attempts into words."""
+        """Describe the last failed attempts."""
         history = iter(self._history[-3 * _HISTORY :])
         failures = list(zip(history, history, history, strict=True))
         first = self._number - len(failures) + 1
-        return tuple(in_words(number, *failure) for number, failure in enumerate(failures, first))
+        return tuple(entry(number, *failure) for number, failure in enumerate(failures, first))
+
+    def _text_of(self, error: BaseException) -> str:
+        """Return the text of *error* for history, log and note."""
+        return text_of(error)
+
+    def _describe(self, error: BaseException | None) -> str:
+        """Describe *error*, or a rejected result, in one line."""
+        return NOT_ACCEPTED if error is None else describe(type(error), self._text_of(error))
+
+    def _is_remarkable(self) -> bool:
+        """Return whether giving up on a non-retryable first attempt is worth a record and line."""
+        return False
 
     def _elapsed(self, now: float) -> float:
-        """Seconds since the start; a clock that stands still cannot hide the waits."""
+        """Seconds since the start; a clock that does not move cannot hide the waits."""
         clocked = now - self._start
         return clocked if clocked > self._slept else self._slept
+
+    def _limit(self) -> float | None:
+        """Seconds since the start after which no attempt starts: timeout or deadline, or None."""
+        timeout, moment = self._policy.timeout, _deadline.moment()
+        if moment is None:
+            return timeout
+        beneath = moment - self._start
+        return beneath if timeout is None or beneath < timeout else timeout
 
     @property
     def number(self) -> int:
@@ -154,7 +213,7 @@ class Attempt:
         The exception of this attempt, or None.
 
         Where a call gives up on results that ``until`` did not accept, this is the
-        :class:`RetryError` that says so.  Once the final error has left a loop, it
+        :class:`RetryError` that says so.  Once the final error has propagated out of a loop, it
         is None again, so that error and loop variable do not keep each other alive.
         """
         error: Exception | None = self._error
@@ -168,7 +227,13 @@ class Attempt:
     @property
     def succeeded(self) -> bool:
         """Whether this attempt ended the call with success."""
-        return self._stage == SUCCEEDED
+        return self._stage is SUCCEEDED
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the call gave up, as in :attr:`GiveUp.reason`; None where it did not."""
+        reason: Reason | None = self._outcome if self._stage is GAVE_UP else None
+        return reason
 
     @property
     def waited(self) -> float:
@@ -178,12 +243,12 @@ class Attempt:
     @property
     def next_wait(self) -> float | None:
         """Seconds that will be slept after it; None until decided, or when no attempt follows."""
-        wait: float | None = self._next_wait
+        wait: float | None = self._outcome if self._stage is WAITING else None
         return wait
 
     @property
     def hint(self) -> float | None:
-        """Seconds that the other side asked to wait at least, or None."""
+        """Seconds that the service asked to wait at least, or None."""
         return self._hint
 
     @property
@@ -198,17 +263,21 @@ class Attempt:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the policy's ``timeout``, as of now, at least 0; None without one."""
-        timeout = self._policy.timeout
-        return None if timeout is None else max(timeout - self.elapsed, 0.0)
+        """
+        Seconds until ``timeout`` or the :class:`deadline` around the call, as of now; at least 0.
+
+        None without either.
+        """
+        limit = self._limit()
+        return None if limit is None else max(limit - self.elapsed, 0.0)
 
     @property
     def timeout(self) -> float | None:
         """
-        Seconds that this attempt may take: hand it to a socket or a client.
+        Seconds that this attempt may take: pass it to a socket or a client.
 
-        The smaller of the policy's ``attempt_timeout`` and of what is left of its
-        ``timeout``; None if neither is set.
+        The smaller of the policy's ``attempt_timeout`` and of :attr:`remaining`; None if there
+        is neither.
         """
         limit, remaining = self._policy.attempt_timeout, self.remaining
         if limit is None or remaining is None:
@@ -216,23 +285,18 @@ class Attempt:
         return min(limit, remaining)
 
     def __repr__(self) -> str:
-        if self._stage == SUCCEEDED:
-            state = "succeeded"
-        elif self._error is not None:
-            state = brief(self._error)
-        elif self._next_wait is not None:
-            state = "result not accepted"
-        elif self._reason is not None:
-            state = "gave up"
+        state: str = self._stage
+        if self._error is not None and state is not SUCCEEDED:
+            state = self._describe(self._error)
         else:
-            state = "not ended"
-        if self._next_wait is not None:
-            state += f", next in {self._next_wait:.2f} s"
+            state = _SHOWN.get(state, state)
+        if self.next_wait is not None:
+            state += f", next in {self.next_wait:.2f} s"
         return f"<attempt {self._number} of {self.name}: {state}>"
 
 
 def _place_name(code: CodeType, offset: int) -> str:
-    """The place of a loop as ``file.py:line``."""
+    """Return the place of a loop as ``file.py:line``."""
     file = code.co_filename.replace("\\", "/").rpartition("/")[2]
     lines = (line for start, end, line in code.co_lines() if start <= offset < end)
-    return f"{file}:{next(lines, code.co_firstlineno)}"
+    return one_line(f"{file}:{next(lines, code.co_firstlineno)}")

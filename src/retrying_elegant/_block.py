@@ -1,21 +1,22 @@
 """Block: several calls under one deadline, ``with retrying(...) as call``.
 
-Owns what the calls of a block share: the deadline, how it went, and its end
-when one gives up.  Leaves each call to the drivers.
+Owns what the calls of a block share: the deadline, how it went, and its end when one gives up.
+Leaves each call to ``sync`` and ``async``.
 """
 
 from __future__ import annotations
 
 import warnings
 
-from . import _async_driver, _checks, _clock, _decision, _sync_driver
+from . import _async, _checks, _clock, _deadline, _decision, _sync
 from ._attempt import Attempt
-from ._errors import add_note, context_kept
+from ._giveup import add_note
+from ._tracebacks import context_kept, leaves, members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Any, NoReturn, ParamSpec, TypeVar
+    from typing import Any, ParamSpec, TypeVar
 
     from ._policy import Policy
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 _ASYNC_FORM = "write `async with retrying(...) as call` and `await call(...)`"
+_ANY_GENERATOR = _checks.GENERATOR | _checks.ASYNC_GENERATOR
 
 
 class BlockAttempt(Attempt):
@@ -32,12 +34,27 @@ class BlockAttempt(Attempt):
 
     _block: AnyBlock
 
-    def _following(self, wait: float) -> BlockAttempt:
-        following = super()._following(wait)
-        block = following._block = self._block
+    def _following(self, wait: float, now: float) -> BlockAttempt:
+        # The block before the rest, which writes to it.
+        following = BlockAttempt.__new__(BlockAttempt)
+        following._block = self._block
+        return self._hand_over(following, wait, now)
+
+    def _next(self, wait: float, now: float) -> None:
+        super()._next(wait, now)
         # Calls that run side by side wait side by side: the longest counts, not the sum.
-        block._slept = max(block._slept, following._slept)
-        return following
+        block = self._block
+        block._slept = max(block._slept, self._slept)
+
+    def _limit(self) -> float | None:
+        """As the base class has it; the timeout remains that of the block in a new series too."""
+        timeout, moment, block = self._policy.timeout, _deadline.moment(), self._block
+        if timeout is not None and self._start != block._start:
+            timeout += block._start - self._start
+        if moment is None:
+            return timeout
+        beneath = moment - self._start
+        return beneath if timeout is None or beneath < timeout else timeout
 
 
 class EndOfBlock(BaseException):
@@ -45,7 +62,7 @@ class EndOfBlock(BaseException):
     What ends a block of ``raises=False`` at a call that gave up.
 
     Not an Exception, so that no ``except Exception`` in the block stops it and no
-    other policy retries it.  An ``except BaseException`` sees it: let it pass.
+    other policy retries it.  An ``except BaseException`` sees it: let it propagate.
     """
 
     def __init__(self, block: AnyBlock) -> None:
@@ -53,12 +70,22 @@ class EndOfBlock(BaseException):
         self.block = block
 
 
+class Ended:
+    """What ``run`` returns in a block of ``raises=False`` where the call gave up."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.error: Exception = attempt._error
+
+
 class AnyBlock:
     """What sync and async blocks share."""
 
     def __init__(self, policy: Policy, *, raises: bool) -> None:
         self._policy = policy
-        self._raises = raises
+        self._fallback = None if raises else Ended
+        self._deadline = None if policy.timeout is None else _deadline.deadline(policy.timeout)
         self._start = _clock.time.monotonic()
         self._slept = 0.0
         self._used = False
@@ -76,9 +103,16 @@ class AnyBlock:
         """With ``raises=False``, the error of the call that gave up; otherwise None."""
         return self._error
 
+    def begin(self) -> None:
+        """Begin the block: its timeout is a deadline for everything beneath."""
+        if self._deadline is not None:
+            self._deadline.__enter__()
+
     def close(self, error: BaseException | None) -> bool:
-        """End the block, which *error* leaves; True: that goes no further."""
+        """End the block, from which *error* propagates; True: it goes no further."""
         self._open = False
+        if self._deadline is not None:
+            self._deadline.__exit__(None, None, None)
         if error is not None:
             rest = self._without_end(error)
             if rest is None:
@@ -86,50 +120,58 @@ class AnyBlock:
             if rest is not error:
                 raise rest
         if not self._used:
-            missed = "retrying_elegant: nothing was retried, for no call went through `call(...)`"
+            missed = "retrying_elegant: nothing was retried, because no call used `call(...)`"
             if error is None:
                 warnings.warn(missed, RuntimeWarning, stacklevel=4)
             elif isinstance(error, Exception):
                 add_note(error, missed)
         return False
 
-    def _name_for(self, fn: Callable[..., Any]) -> str:
-        """Give the name of the call of *fn* that begins, if it may."""
+    def _check(self, fn: Callable[..., Any], flags: int) -> None:
+        """Reject a call that cannot be made, of *fn*, which has the code flags *flags*."""
         self._used = True
         if not self._open:
             raise RuntimeError("this block has ended: `call` works inside its `with` only")
         if not callable(fn):
-            _checks.refuse(TypeError, "fn", fn, "a callable, and its arguments after it")
-        if _checks.is_generator_function(fn) or _checks.is_async_generator_function(fn):
-            rule = "a function whose result comes at once, not a generator function"
-            _checks.refuse(TypeError, "fn", fn, rule)
-        return self._policy.name or _checks.name_of(fn)
+            _checks.reject(TypeError, "fn", fn, "a callable, and its arguments after it")
+        if flags & _ANY_GENERATOR and not flags & _checks.ITERABLE_COROUTINE:
+            rule = "a function that returns its result at once, not a generator function"
+            _checks.reject(TypeError, "fn", fn, rule)
 
-    def _first(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BlockAttempt:
-        """Give the first attempt of a call; where it is too late for that, it has given up."""
-        attempt = BlockAttempt(self._policy, name, self._start, args, kwargs)
+    def _first(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> BlockAttempt:
+        """Return the first attempt of a call; where it is too late for that, it has given up."""
+        policy = self._policy
+        name = policy.name or _checks.name_of(fn)
+        attempt = BlockAttempt(policy, name, self._start, args, kwargs)
         attempt._block = self
         attempt._slept = self._slept
-        _decision.give_up_if_late(attempt, _clock.time.monotonic())
+        if policy.reset_after is not None or policy.timeout is not None:
+            attempt._began = now = _clock.time.monotonic()
+            _decision.give_up_if_late(attempt, now)
         return attempt
 
-    def _end(self, error: Exception) -> NoReturn:
-        """End the block without *error*, with which a call of it gave up."""
-        if self._error is None:
-            self._error = error
-        del error  # the traceback of the end holds this frame
-        raise EndOfBlock(self)
+    def _end(self, ended: Ended) -> None:
+        """End the block at a call that gave up; nothing is left to end where it has been left."""
+        self._succeeded = False
+        if self._open:
+            if self._error is None:
+                self._error = ended.error
+            raise EndOfBlock(self)
 
     def _without_end(self, error: BaseException) -> BaseException | None:
-        """Give *error* without what only ends this block, alone or in a task group's group."""
+        """Return *error* without what only ends this block, alone or in a task group's group."""
 
         def is_end(inner: BaseException) -> bool:
             return isinstance(inner, EndOfBlock) and inner.block is self
 
-        if isinstance(error, BaseExceptionGroup):
-            ends, rest = error.split(is_end)
-            return error if ends is None else rest
-        return None if is_end(error) else error
+        if not members(error):
+            return None if is_end(error) else error
+        if not any(is_end(leaf) for leaf in leaves(error)):  # it may be nested very deep
+            return error
+        group: BaseExceptionGroup[BaseException] = error  # type: ignore[assignment]  # it is one
+        return group.split(is_end)[1]
 
 
 class Block(AnyBlock):
@@ -137,34 +179,33 @@ class Block(AnyBlock):
 
     def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
-        Call *fn* under the policy of the block and give its result.
+        Call *fn* under the policy of the block and return its result.
 
         Raises:
             Exception: the error of *fn* that the policy gave up on.
             TimeoutError: the deadline of the block had passed; *fn* was not run.
-            TypeError: *fn* cannot be called, is a generator function, a coroutine
-                function, or returned a coroutine.
+            TypeError: *fn* cannot be called, is a generator function or a coroutine
+                function, or returned something that must be awaited.
             RuntimeError: the block has ended.
         """
-        if _checks.is_coroutine_function(fn):
+        flags = _checks.flags_of(fn)
+        if flags & (_checks.COROUTINE | _checks.ITERABLE_COROUTINE):
             raise TypeError(f"{_checks.name_of(fn)} is a coroutine function: {_ASYNC_FORM}")
-        name = self._name_for(fn)
-        ends: list[Exception] = []  # the error at which a quiet block ends
-        take = None if self._raises else lambda attempt: ends.append(attempt._error)
+        self._check(fn, flags)
         try:
             # No name for the attempt: this frame would hold it, and its error, to the end.
-            value: R = _sync_driver.run(self._first(name, args, kwargs), fn, take)
+            value: Any = _sync.run(self._first(fn, args, kwargs), fn, self._fallback)
         except Exception:
             self._succeeded = False
             raise
-        if not ends:
-            return value
-        self._succeeded = False
-        if self._open:
-            self._end(ends.pop())
-        # A task that outlived the block: there is nothing to end any more.
-        with context_kept(ends[0]):
-            raise ends.pop()
+        if type(value) is not Ended:
+            return value  # type: ignore[no-any-return]  # run returns what fn returns
+        self._end(value)
+        try:
+            with context_kept(value.error):
+                raise value.error
+        finally:
+            del value  # the error's traceback holds this frame
 
 
 class AsyncBlock(AnyBlock):
@@ -174,7 +215,7 @@ class AsyncBlock(AnyBlock):
         self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """
-        Await *fn* under the policy of the block and give its result.
+        Await *fn* under the policy of the block and return its result.
 
         Raises:
             Exception: the error of *fn* that the policy gave up on.
@@ -182,20 +223,18 @@ class AsyncBlock(AnyBlock):
             TypeError: *fn* cannot be called, or is a generator function.
             RuntimeError: the block has ended.
         """
-        name = self._name_for(fn)
-        ends: list[Exception] = []  # the error at which a quiet block ends
-        take = None if self._raises else lambda attempt: ends.append(attempt._error)
+        self._check(fn, _checks.flags_of(fn))
         try:
             # No name for the attempt: this frame would hold it, and its error, to the end.
-            value: R = await _async_driver.run(self._first(name, args, kwargs), fn, take)
+            value: Any = await _async.run(self._first(fn, args, kwargs), fn, self._fallback)
         except Exception:
             self._succeeded = False
             raise
-        if not ends:
-            return value
-        self._succeeded = False
-        if self._open:
-            self._end(ends.pop())
-        # A task that outlived the block: there is nothing to end any more.
-        with context_kept(ends[0]):
-            raise ends.pop()
+        if type(value) is not Ended:
+            return value  # type: ignore[no-any-return]  # run returns what fn returns
+        self._end(value)
+        try:
+            with context_kept(value.error):
+                raise value.error
+        finally:
+            del value  # the error's traceback holds this frame

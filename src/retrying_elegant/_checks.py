@@ -1,206 +1,365 @@
-"""Checks: bad input is refused where it is written, by name, with the value and the rule.
+"""Checks: bad input is rejected where it is written, naming argument, value and rule.
 
-Owns turning what a user wrote into what the package computes with: durations
-into float seconds, hooks into tuples, filters into what they must be.  Every
-check takes the argument's name first and returns the normalised value; what a
-callable is (sync, async, generator) is read off it here as well.
+Owns turning what a user wrote into what the package computes with: durations into float
+seconds, hooks into tuples, filters into what they must be.  Every check takes the argument's
+name first and returns the normalized value; what a callable is (sync, async, generator) is
+determined here as well.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from math import inf
-from types import GeneratorType
+from operator import index
+from types import FunctionType, GeneratorType, MethodType
 
+from ._text import one_line
 from ._value import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any, NoReturn
 
 # The values of inspect.CO_*, without the import of inspect, which is a large one.
-_GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
+GENERATOR, COROUTINE, ITERABLE_COROUTINE, ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
+
+_SECONDS = "a number of seconds, 0 or more"
+_LIMIT = "a positive number of seconds, or None"
 
 
-def refuse(kind: type[Exception], name: str, value: object, rule: str) -> NoReturn:
+def reject(kind: type[Exception], name: str, value: object, rule: str) -> NoReturn:
     """Raise *kind* with the one form that all messages have: ``name=value: expected rule``."""
     raise kind(f"{name}={show(value)[:200]}: expected {rule}")
 
 
-def seconds(name: str, value: Any, *, positive: bool = False, optional: bool = False) -> float:
+refuse = reject  # for modules that have not moved yet
+
+
+def seconds(name: str, value: Any, *, positive: bool = False) -> float:
     """
-    Give *value* (a number, or a ``timedelta``) as float seconds.
+    Return *value* (a number, or a ``timedelta``) as float seconds.
 
     Args:
-        positive: 0 is refused.
-        optional: Only for the message: None would have been allowed.
+        positive: 0 is rejected too.
 
     Raises:
-        TypeError: it is neither; a ``bool`` is not taken for a number.
-        ValueError: it is negative, 0 where *positive* is asked for, or not finite.
+        TypeError: it is neither; booleans are not numbers.
+        ValueError: it is negative, 0 where *positive* is set, or not finite.
     """
-    rule = "a positive number of seconds" if positive else "a number of seconds, 0 or more"
-    if optional:
-        rule += ", or None"
-    # A timedelta, without importing datetime; the class itself is none.
-    total = None if isinstance(value, type) else getattr(value, "total_seconds", None)
-    number = value if total is None else total()
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        refuse(TypeError, name, value, rule)
-    try:
-        number = float(number)
-    except OverflowError:
-        number = inf
-    # Written so that NaN, which compares false with everything, is refused too.
+    if type(value) is float and 0 < value < inf:
+        return value
+    rule = "a positive number of seconds" if positive else _SECONDS
+    return _seconds(name, value, rule, positive=positive)
+
+
+def limit(name: str, value: Any) -> float | None:
+    """Return *value* as positive float seconds, or None for no limit."""
+    return None if value is None else _seconds(name, value, _LIMIT, positive=True)
+
+
+def _seconds(name: str, value: Any, rule: str, *, positive: bool) -> float:
+    number = _as_float(value)
+    if number is None:
+        reject(TypeError, name, value, rule)
+    # Written so that NaN, which compares false with everything, is rejected too.
     if not (0 < number < inf if positive else 0 <= number < inf):
-        refuse(ValueError, name, value, rule)
+        reject(ValueError, name, value, rule)
     return number
 
 
-def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
-    """Give *value* as a float between *low* and *high*, both allowed; *rule* words that."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        refuse(TypeError, name, value, rule)
-    if not low <= value <= high:
-        refuse(ValueError, name, value, rule)
-    return float(value)
-
-
-def attempts(value: Any, name: str = "attempts") -> int | None:
-    """Give *value* if it can limit the attempts: an int of 1 or more, or None."""
-    if value is None:
+def _as_float(value: Any) -> float | None:
+    """Return a number or a ``timedelta`` as a float; None for anything else."""
+    if isinstance(value, (bool, str, bytes, bytearray, type)) or callable(value):
         return None
+    total = getattr(value, "total_seconds", None)  # a timedelta, without importing datetime
+    if total is not None:
+        value = total()
+    # numpy's booleans, dates and durations convert to float as well, but are not numbers.
+    if getattr(getattr(value, "dtype", None), "kind", "f") not in ("i", "u", "f"):
+        return None
+    if not (hasattr(type(value), "__float__") or hasattr(type(value), "__index__")):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+    except (TypeError, ValueError):  # an array of several numbers
+        return None
+
+
+def is_infinite(value: Any) -> bool:
+    """Return whether *value* is positive infinity, of any type of number that has it."""
+    return not isinstance(value, int) and _as_float(value) == inf
+
+
+def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
+    """Return *value* as a float between *low* and *high*, both included; *rule* describes that."""
+    found = None if hasattr(value, "total_seconds") else _as_float(value)
+    if found is None:
+        reject(TypeError, name, value, rule)
+    if not low <= found <= high:
+        reject(ValueError, name, value, rule)
+    return found
+
+
+def attempts(name: str, value: Any) -> int | None:
+    """Return *value* if it can limit the attempts: an integer of 1 or more, or None."""
+    if value is None or (type(value) is int and value >= 1):
+        return value
     one = value[0] if isinstance(value, tuple) and value else value
     if isinstance(one, type) and issubclass(one, BaseException):
         errors = show(value)
         raise TypeError(f"{name}={errors}: expected an int; did you mean on={errors}?")
     rule = "an int of 1 or more, or None for no limit"
-    if isinstance(value, bool) or not isinstance(value, int):
+    is_number = getattr(getattr(value, "dtype", None), "kind", "i") in ("i", "u")
+    if callable(value) or isinstance(value, bool) or not is_number:
         if callable(value):
             rule += "; did you mean `@retry`?"
-        refuse(TypeError, name, value, rule)
-    if value < 1:
-        refuse(ValueError, name, value, rule)
-    return value
-
-
-def error_filter(name: str, value: Any) -> Any:
-    """Give *value* if it can say which errors: a class, a tuple of classes, or a predicate."""
-    if isinstance(value, type) and issubclass(value, Exception):
-        return value
-    if isinstance(value, (type, tuple)):
-        for item in value if isinstance(value, tuple) else (value,):
-            if not (isinstance(item, type) and issubclass(item, Exception)):
-                rule = "exception classes derived from Exception (control flow is never retried)"
-                refuse(TypeError, name, value, rule)
-        return value
-    rule = "an exception class, a tuple of exception classes, or a predicate on the error"
-    return plain_function(name, value, rule)
-
-
-def plain_function(name: str, value: Any, rule: str) -> Any:
-    """Give *value* if it can be called and answers without being awaited."""
-    if not callable(value):
-        refuse(TypeError, name, value, rule)
-    if is_coroutine_function(value):
-        refuse(TypeError, name, value, f"{rule}; it is a coroutine function")
-    return value
-
-
-def wait(value: Any) -> Any:
-    """Give *value* if it can say how long to wait: as seconds, a tuple of them, or a callable."""
-    rule = "seconds, a non-empty sequence of seconds, or a callable that takes the Attempt"
-    if isinstance(value, type):
-        refuse(TypeError, "wait", value, f"{rule}; did you mean {value.__qualname__}()?")
-    if callable(value):
-        return plain_function("wait", value, rule)
-    if isinstance(value, (int, float)) or hasattr(value, "total_seconds"):
-        return seconds("wait", value)
-    is_sequence = hasattr(value, "__len__") and hasattr(value, "__getitem__")
-    if not is_sequence or isinstance(value, (str, bytes, bytearray, dict)):
-        refuse(TypeError, "wait", value, rule)
-    if not len(value):
-        refuse(ValueError, "wait", value, rule)
-    return tuple(seconds(f"wait[{index}]", item) for index, item in enumerate(value))
-
-
-def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
-    """Give *value*, a callable or an iterable of callables, as a tuple."""
-    rule = "a callable that takes the Attempt, or an iterable of such callables"
-    if callable(value):
-        return (value,)
-    if not hasattr(value, "__iter__"):
-        refuse(TypeError, name, value, rule)
-    found = tuple(value)
-    for hook in found:
-        if not callable(hook):
-            refuse(TypeError, name, hook, rule)
+        reject(TypeError, name, value, rule)
+    try:
+        found = index(value)
+    except Exception:  # noqa: BLE001 - whatever it raises, it is not an integer
+        found = None
+    if found is None:
+        reject(TypeError, name, value, rule)
+    if found < 1:
+        reject(ValueError, name, value, rule)
     return found
 
 
+def error_filter(name: str, value: Any) -> Any:
+    """Return *value* if it tells errors apart: a class, a predicate, or a tuple of these."""
+    rule = "an exception class, a predicate on the error, or a tuple of these"
+    if not isinstance(value, tuple):
+        _check_filter(name, value, value, rule)
+        return value
+    for item in value:
+        if isinstance(item, tuple):
+            raise TypeError(
+                f"{name}={show(value)}: expected no tuple inside the tuple; flatten it with a "
+                f"star, as in `{name}=(OSError, *NETWORK)`"
+            )
+        _check_filter(name, item, value, rule)
+    return value
+
+
+def _check_filter(name: str, item: Any, whole: Any, rule: str) -> None:
+    if isinstance(item, type):
+        if not issubclass(item, Exception):
+            rule = "exception classes derived from Exception (control flow is never retried)"
+            reject(TypeError, name, whole, rule)
+    elif item is None or not callable(item):
+        reject(TypeError, name, whole, rule)
+    else:
+        predicate(name, item, rule)
+
+
+def predicate(name: str, value: Any, rule: str = "a predicate on the result, or None") -> Any:
+    """Return *value* if it can be called and answers without being awaited."""
+    if value is None:
+        return None
+    if not callable(value):
+        reject(TypeError, name, value, rule)
+    if is_coroutine_function(value):
+        reject(TypeError, name, value, f"{rule}; it is a coroutine function")
+    return value
+
+
+def optional_filter(name: str, value: Any) -> Any:
+    """Return *value* if it is None or tells errors apart."""
+    return None if value is None else error_filter(name, value)
+
+
+def wait(name: str, value: Any) -> Any:
+    """Return *value* if it says how long to wait: seconds, a tuple of them, or a callable."""
+    rule = "seconds, a non-empty sequence of seconds, or a callable that takes the Attempt"
+    if isinstance(value, type):
+        reject(TypeError, name, value, f"{rule}; did you mean {value.__qualname__}()?")
+    if value is None:
+        reject(TypeError, name, value, rule)
+    if callable(value):
+        return predicate(name, value, rule)
+    if _as_float(value) is not None:
+        return seconds(name, value)
+    is_sequence = hasattr(value, "__getitem__") and not isinstance(
+        value, (str, bytes, bytearray, memoryview, dict)
+    )
+    try:
+        length = len(value) if is_sequence else None
+    except TypeError:  # an array without dimensions, of something that is not a number
+        length = None
+    if length is None:
+        reject(TypeError, name, value, rule)
+    if not length:
+        reject(ValueError, name, value, rule)
+    return tuple(seconds(f"{name}[{index}]", item) for index, item in enumerate(value))
+
+
+def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
+    """Return *value*, a callable or an iterable of callables, as a tuple."""
+    rule = "a callable that takes the Attempt, or an iterable of such callables"
+    if value is None:
+        return ()
+    if callable(value):
+        return (value,)
+    if not hasattr(value, "__iter__"):
+        reject(TypeError, name, value, rule)
+    found = tuple(value)
+    for hook in found:
+        if not callable(hook):
+            reject(TypeError, name, hook, rule)
+    return found
+
+
+SYNC_EVENT = "an event of threading or multiprocessing"
+ASYNC_EVENT = "an event of asyncio, trio or anyio"
+
+
+def event(name: str, value: Any) -> Any:
+    """Return *value* if it is an event, of threads or of an async library, or None."""
+    rule = f"{SYNC_EVENT} in sync forms, {ASYNC_EVENT} in async forms, or None"
+    if isinstance(value, type):
+        reject(TypeError, name, value, f"{rule}; did you mean {value.__qualname__}()?")
+    if value is not None and not all(
+        callable(getattr(value, method, None)) for method in ("is_set", "wait")
+    ):
+        reject(TypeError, name, value, rule)
+    return value
+
+
+def log_level(name: str, value: Any) -> int | None:
+    """Return *value* if it is a level of ``logging`` as an int, or None."""
+    if value is None:
+        return None
+    rule = "a level as an int, such as logging.DEBUG, or None for no log lines"
+    if isinstance(value, bool) or not isinstance(value, int):
+        reject(TypeError, name, value, rule)
+    if value < 0:
+        reject(ValueError, name, value, rule)
+    return value
+
+
+def text(name: str, value: Any) -> str | None:
+    """Return *value* on one line if it is a str, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        reject(TypeError, name, value, "a str, or None")
+    return " ".join(value.splitlines())  # log lines are lines
+
+
+# What other libraries call the fields.
+_ELSEWHERE = {
+    "attempts": "tries retries max_tries max_attempts max_retries attempt total stop_after_attempt",
+    "wait": "delay backoff waits sleep interval wait_time backoff_factor max_delay jitter",
+    "on": "exceptions exception retry_on retry_on_exception retry errors catch",
+    "unless": "giveup give_up give_up_on dont_retry_on ignore",
+    "until": "retry_on_result predicate retry_if_result",
+    "timeout": "max_time stop_max_delay deadline stop_after_delay total_timeout wait_max",
+    "attempt_timeout": "try_timeout call_timeout per_attempt_timeout",
+    "before_attempt": "before on_attempt",
+    "on_retry": "before_sleep on_backoff after on_failure",
+    "on_give_up": "on_giveup on_error on_exhausted retry_error_callback",
+    "stop": "stop_event sleep_using_event event cancel",
+    "log_level": "logger logging level",
+    "fallback": "default recover",
+    "raises": "reraise raise_on_giveup raise_error",
+}
+_FIELD_OF = {word: field for field, words in _ELSEWHERE.items() for word in words.split()}
+
+
+def reject_keyword(function: str, words: Collection[str], known: Collection[str]) -> NoReturn:
+    """Raise TypeError for the first of *words* that is not *known*, naming the nearest that is."""
+    word = next(word for word in words if word not in known)
+    field = _FIELD_OF.get(word.lower())
+    if field not in known:
+        from difflib import get_close_matches  # only here, where speed does not matter
+
+        field = next(iter(get_close_matches(word, list(known), 1)), None)
+    hint = f"; did you mean {field}=...?" if field else ""
+    raise TypeError(f"{function}() got an unexpected keyword argument {word!r}{hint}")
+
+
 def answer(name: str, value: Any) -> Any:
-    """Give what a predicate returned, unless it is something to be awaited (always truthy)."""
+    """Return what a predicate returned, unless it has to be awaited (and is always truthy)."""
     if value is not True and value is not False and is_awaitable(value):
         close = getattr(value, "close", None)
-        if close is not None:  # a coroutine nobody will await: no second warning about it
+        if close is not None:  # a coroutine that will not be awaited: no second warning about it
             close()
-        refuse(TypeError, f"{name}(...)", value, "an answer at once, not an awaitable")
+        reject(TypeError, f"{name}(...)", value, "an answer at once, not an awaitable")
     return value
 
 
 def unwrap_partial(fn: Any) -> Any:
-    """Give what a ``functools.partial``, or several, calls in the end."""
+    """Return what a ``functools.partial``, or several, calls in the end."""
     while isinstance(fn, partial):
         fn = fn.func
     return fn
 
 
-def _flags(fn: Any) -> int:
-    """The code flags of what runs when *fn* is called; 0 where that is not Python code."""
-    fn = unwrap_partial(fn)
-    code = getattr(fn, "__code__", None)
-    if code is None:
-        code = getattr(getattr(type(fn), "__call__", None), "__code__", None)  # noqa: B004 - read
-    flags = getattr(code, "co_flags", 0)
-    return flags if isinstance(flags, int) else 0
+def flags_of(fn: Any) -> int:
+    """
+    Return what kind of function *fn* is, as code flags; 0 where it is not Python code.
+
+    An object marked as a coroutine function counts as one.
+    """
+    kind = type(fn)
+    if kind is FunctionType:
+        flags: int = fn.__code__.co_flags
+    elif kind is MethodType and type(fn.__func__) is FunctionType:
+        flags = fn.__func__.__code__.co_flags
+    else:
+        fn = unwrap_partial(fn)
+        code = getattr(fn, "__code__", None)
+        if code is None:
+            code = getattr(getattr(type(fn), "__call__", None), "__code__", None)  # noqa: B004 - read
+        flags = getattr(code, "co_flags", 0)
+        if not isinstance(flags, int):
+            flags = 0
+    if not flags & COROUTINE and _is_marked(fn):
+        flags |= COROUTINE
+    return flags
+
+
+def _is_marked(fn: Any) -> bool:
+    # inspect.markcoroutinefunction and asyncio mark what only behaves like a coroutine function
+    # with a bare object().  Its type is tested, because a mock has an attribute of any name.
+    for mark in ("_is_coroutine_marker", "_is_coroutine"):
+        if type(getattr(fn, mark, None)) is object:
+            return True
+    return False
 
 
 def is_coroutine_function(fn: Any) -> bool:
-    """Tell whether calling *fn* gives a coroutine: through partials, methods and objects too."""
-    if _flags(fn) & (_COROUTINE | _ITERABLE_COROUTINE):
-        return True
-    # How inspect.markcoroutinefunction and asyncio mark what only behaves like one: with a
-    # bare object().  Its type is asked, for a mock has an attribute of any name.
-    fn = unwrap_partial(fn)
-    marks = ("_is_coroutine_marker", "_is_coroutine")
-    return any(type(getattr(fn, mark, None)) is object for mark in marks)
+    """Return whether calling *fn* gives a coroutine: through partials, methods and objects too."""
+    return bool(flags_of(fn) & (COROUTINE | ITERABLE_COROUTINE))
 
 
 def is_awaitable(value: Any) -> bool:
-    """Tell whether *value* is to be awaited; a coroutine may be an old kind of generator."""
-    if hasattr(value, "__await__"):
+    """Return whether *value* can be awaited; a coroutine may be an old kind of generator."""
+    if hasattr(type(value), "__await__"):
         return True
-    return isinstance(value, GeneratorType) and bool(value.gi_code.co_flags & _ITERABLE_COROUTINE)
+    return type(value) is GeneratorType and bool(value.gi_code.co_flags & ITERABLE_COROUTINE)
 
 
 def is_generator_function(fn: Any) -> bool:
-    """Tell whether calling *fn* gives a generator."""
-    return _flags(fn) & (_GENERATOR | _ITERABLE_COROUTINE) == _GENERATOR
+    """Return whether calling *fn* gives a generator."""
+    return flags_of(fn) & (GENERATOR | ITERABLE_COROUTINE) == GENERATOR
 
 
 def is_async_generator_function(fn: Any) -> bool:
-    """Tell whether calling *fn* gives an async generator."""
-    return bool(_flags(fn) & _ASYNC_GENERATOR)
+    """Return whether calling *fn* gives an async generator."""
+    return bool(flags_of(fn) & ASYNC_GENERATOR)
 
 
 def is_async_code(code: Any) -> bool:
-    """Tell whether *code* is the body of an ``async def``."""
-    return bool(code.co_flags & (_COROUTINE | _ASYNC_GENERATOR))
+    """Return whether *code* is the body of an ``async def``."""
+    return bool(code.co_flags & (COROUTINE | ASYNC_GENERATOR))
 
 
 def name_of(fn: Any) -> str:
-    """What to call *fn* in logs and notes: its ``__qualname__``, or that of its class."""
+    """Return what logs and notes call *fn*: its ``__qualname__``, or that of its class."""
     fn = unwrap_partial(fn)
     name = getattr(fn, "__qualname__", None)
-    return name if isinstance(name, str) else type(fn).__qualname__
+    return one_line(name if isinstance(name, str) else type(fn).__qualname__)

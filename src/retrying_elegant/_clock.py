@@ -11,13 +11,20 @@ import time as _time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Clock(Protocol):
         """The part of the ``time`` module that is used here."""
 
         def monotonic(self) -> float: ...
         def sleep(self, seconds: float, /) -> None: ...
+
+    class Event(Protocol):
+        """The part of a ``threading.Event`` that is used here."""
+
+        def is_set(self) -> bool: ...
+        @property
+        def wait(self) -> Any: ...
 
 
 real: Clock = _time
@@ -36,3 +43,13 @@ def sleep(seconds: float) -> None:
     """Sleep; not at all for 0 seconds, for even ``sleep(0)`` gives the processor away."""
     if seconds > 0 or time is not real:
         time.sleep(seconds if seconds < _LONGEST else _LONGEST)
+
+
+def wait(event: Event, seconds: float) -> None:
+    """Sleep until *event* is set, at most *seconds*; blocking in the event's own ``wait``."""
+    if event.is_set():
+        return
+    if time is not real:
+        time.sleep(seconds)
+    elif seconds > 0:
+        event.wait(seconds if seconds < _LONGEST else _LONGEST)

@@ -1,7 +1,7 @@
 """Decorator: ``retry``, for whatever can be called.
 
-Owns telling the kinds of callables apart and keeping their looks.  Leaves the
-calls to the drivers.
+Owns telling the kinds of callables apart and keeping their appearance.  Leaves the calls to
+``sync``, ``async`` and ``generators``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import update_wrapper
 from types import FunctionType, MethodType
 
-from . import _async_driver, _checks, _generators, _sync_driver, backoff
+from . import _async, _checks, _generators, _sync, backoff
 from ._policy import UNSET, Policy, resolve
 from ._value import Value, show
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     C = TypeVar("C", bound=Callable[..., Any])
 
     class Keeping(Protocol):
-        """A decorator that gives back the type it was given."""
+        """A decorator that returns the type it was given."""
 
         def __call__(self, fn: C, /) -> C: ...
 
     class DidYouMeanOn:
-        """What ``retry(OSError)`` gives: nothing that decorates; it is ``retry(on=OSError)``."""
+        """What ``retry(OSError)`` returns: not a decorator; write ``retry(on=OSError)``."""
 
     class Widening(Generic[R2_co]):
         """A decorator that adds what the fallback returns (awaited) to the return type."""
@@ -88,29 +88,30 @@ def retry(
     **fields: Any,
 ) -> Any:
     """
-    Retry a function: give a decorator, or decorate at once as bare ``@retry``.
+    Retry a function: return a decorator, or decorate at once as bare ``@retry``.
 
     The function is called until it returns, at most 5 times by default, with jittered
-    exponential waits between.  When the policy gives up, the function's own last
-    exception leaves, with a note on what was tried (see :func:`given_up`).  Name,
-    docstring, signature and types stay; ``.policy`` is added.  Functions, methods,
-    either side of ``classmethod`` and ``staticmethod``, partials and callable objects
-    are all taken; what is async is awaited; a generator is started again until its
-    first item has come out, and errors after that pass through.
+    exponential waits in between.  When the policy gives up, the function's own last exception
+    is raised, annotated with a summary of the attempts (see :func:`given_up`).  Name, docstring,
+    signature and types are kept; ``.policy`` is added.  Functions, methods, either side of
+    ``classmethod`` and ``staticmethod``, partials and callable objects can be decorated; what is
+    async is awaited; a generator is retried until it has yielded its first item, and errors
+    after that propagate.
 
     Args:
         policy: A :class:`Policy`, or the most calls in total, the first included; by
             default 5.
         fallback: Called once with the last :class:`Attempt` when the policy gives up on
             something retryable; what it returns (awaited, if it must be) is returned
-            instead. Errors that are not retryable leave as they are.
+            instead. Errors that are not retryable are raised as they are.
         fields: Any field of :class:`Policy`, in place of that one.
 
     Raises:
         TypeError, ValueError: as :class:`Policy`.
-        TypeError: what is decorated cannot be called; a plain function is given a hook or
-            *fallback* that is a coroutine function, or an ``attempt_timeout``; a generator
-            function is given ``until`` or *fallback*.
+        TypeError: what is decorated cannot be called; a synchronous function is given a hook,
+            a *fallback* or an event that is async, or an ``attempt_timeout``; a generator
+            function is given ``until``, ``reset_after`` or *fallback*; it is decorated above
+            ``contextlib.contextmanager``.
 
     >>> calls = iter([OSError("flaky"), "page"])
     >>> @retry(3, on=OSError, wait=0.01)
@@ -128,14 +129,14 @@ def retry(
         if fields or fallback is not None:
             name = _checks.name_of(policy)
             raise TypeError(f"write `retry(...)({name})`, with the options in the first call")
-        return _decorate(policy, resolve(UNSET, {}), None)
+        return _decorate(policy, resolve("retry", UNSET, {}), None)
     if fallback is not None and not callable(fallback):
-        _checks.refuse(TypeError, "fallback", fallback, "a callable that takes the Attempt")
-    return _Decorator(resolve(policy, fields), fallback)
+        _checks.reject(TypeError, "fallback", fallback, "a callable that takes the Attempt")
+    return _Decorator(resolve("retry", policy, fields), fallback)
 
 
 class _Decorator:
-    """What ``retry(...)`` gives: to be put on a function, and nothing else."""
+    """What ``retry(...)`` returns: a decorator, and nothing else."""
 
     __slots__ = ("_fallback", "_policy")
 
@@ -145,7 +146,7 @@ class _Decorator:
 
     def __call__(self, fn: Any, /) -> Any:
         if not _is_decorable(fn):
-            _checks.refuse(TypeError, "fn", fn, "something that can be called")
+            _checks.reject(TypeError, "fn", fn, "something that can be called")
         return _decorate(fn, self._policy, self._fallback)
 
     def _refuse(self, *_: object) -> NoReturn:
@@ -154,11 +155,19 @@ class _Decorator:
             "as in `for attempt in retrying(...)` or `with retrying(...) as call`?"
         )
 
-    __iter__ = __aiter__ = __enter__ = __exit__ = __aenter__ = __aexit__ = _refuse
+    __aiter__ = __enter__ = __exit__ = __aenter__ = __aexit__ = _refuse
+
+    def __repr__(self) -> str:
+        return f"retry({self._policy!r})"
+
+
+# No `__iter__` that raises: a framework would take the decorator for a list of decorators.
+# Python puts the name of the class into "... object is not iterable".
+_Decorator.__name__ = "retry(...), did you mean `retrying(...)`? This"
 
 
 def _is_decorable(fn: Any) -> bool:
-    """Tell whether *fn* is a function in the widest sense; exceptions and settings are not."""
+    """Return whether *fn* is a function in the widest sense; exceptions and settings are not."""
     if isinstance(fn, type):
         return not issubclass(fn, BaseException)
     if isinstance(fn, Value) and not isinstance(fn, Policy):
@@ -172,29 +181,37 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
     if isinstance(fn, (classmethod, staticmethod)):
         return type(fn)(_decorate(fn.__func__, policy, fallback))
     name = policy.name or _checks.name_of(fn)
-    is_generator = _checks.is_generator_function(fn)
-    is_async_generator = _checks.is_async_generator_function(fn)
+    flags = _checks.flags_of(fn)
+    is_coroutine = flags & (_checks.COROUTINE | _checks.ITERABLE_COROUTINE)
+    is_generator = flags & _checks.GENERATOR and not is_coroutine
+    is_async_generator = flags & _checks.ASYNC_GENERATOR
+    _reject_context_manager(fn, name)
     if is_generator or is_async_generator:
-        for argument, value in (("until", policy.until), ("fallback", fallback)):
+        rule = f"None for the generator function {name}"
+        for argument, value, why in (
+            ("until", policy.until, "which has no result to evaluate"),
+            ("fallback", fallback, "which has no result to replace"),
+            ("reset_after", policy.reset_after, "which is retried only until its first item"),
+        ):
             if value is not None:
-                rule = f"None for the generator function {name}, which has no result to replace"
-                _checks.refuse(TypeError, argument, value, rule)
+                _checks.reject(TypeError, argument, value, f"{rule}, {why}")
+    if is_coroutine or is_async_generator:
+        policy.check_async(f"the async function {name}")
+    else:
+        form = f"the synchronous function {name}"
+        policy.check_sync(form)
+        if fallback is not None and _checks.is_coroutine_function(fallback):
+            rule = f"a synchronous function for {form}, which cannot await it"
+            _checks.reject(TypeError, "fallback", fallback, rule)
     if is_async_generator:
         wrapper = _generators.wrap_async(fn, policy, name)
-    elif _checks.is_coroutine_function(fn):
-        wrapper = _async_driver.wrap(fn, policy, name, fallback)
+    elif is_coroutine:
+        wrapper = _async.wrap(fn, policy, name, fallback)
+    elif is_generator:
+        wrapper = _generators.wrap(fn, policy, name)
     else:
-        form = f"the plain function {name}"
-        policy.refuse_async(form=form)
-        if fallback is not None and _checks.is_coroutine_function(fallback):
-            rule = f"a plain function for {form}, which cannot await it"
-            _checks.refuse(TypeError, "fallback", fallback, rule)
-        wrapper = (
-            _generators.wrap(fn, policy, name)
-            if is_generator
-            else _sync_driver.wrap(fn, policy, name, fallback)
-        )
-    if isinstance(fn, (FunctionType, MethodType)):
+        wrapper = _sync.wrap(fn, policy, name, fallback)
+    if type(fn) in (FunctionType, MethodType):
         update_wrapper(wrapper, fn)
     else:
         _look_like(wrapper, fn)
@@ -202,8 +219,19 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
     return wrapper
 
 
+def _reject_context_manager(fn: Any, name: str) -> None:
+    """Reject what contextmanager has made: calling it runs none of the user's code."""
+    code = getattr(fn, "__code__", None)
+    module = getattr(fn, "__globals__", {}) if type(fn) is FunctionType else {}
+    if module.get("__name__") == "contextlib" and getattr(code, "co_name", "") == "helper":
+        raise TypeError(
+            f"retry above contextlib's decorator would retry nothing of {name}: write it below, "
+            "directly above the function, where entering the context is retried"
+        )
+
+
 def _look_like(wrapper: Any, fn: Any) -> None:
-    """Give *wrapper* the looks of *fn*, a callable that is no function and may lack some."""
+    """Give *wrapper* the appearance of *fn*, a callable that is not a function."""
     origin = _checks.unwrap_partial(fn)
     wrapper.__name__ = type(origin).__name__
     wrapper.__qualname__ = type(origin).__qualname__
@@ -211,4 +239,25 @@ def _look_like(wrapper: Any, fn: Any) -> None:
         value = getattr(origin, attribute, None)
         if isinstance(value, str):
             setattr(wrapper, attribute, value)
+    wrapper.__annotations__ = _annotations_of(origin)
     wrapper.__wrapped__ = fn
+
+
+def _annotations_of(origin: Any) -> dict[str, Any]:
+    """Return the annotations of what runs when *origin* is called; empty where there are none."""
+    found = getattr(origin, "__annotations__", None)
+    if not isinstance(found, dict) or not (found or hasattr(origin, "__code__")):
+        origin = getattr(type(origin), "__call__", None)  # noqa: B004 - read, not tested
+        found = getattr(origin, "__annotations__", None)
+    if not isinstance(found, dict):
+        return {}
+    if any(isinstance(value, str) for value in found.values()):
+        # Whoever resolves them later looks into the module of what is wrapped, which an object
+        # does not have.
+        try:
+            from typing import get_type_hints
+
+            return get_type_hints(origin, include_extras=True)
+        except Exception:  # noqa: BLE001, S110 - a name that is not defined yet: left as it is
+            pass
+    return dict(found)

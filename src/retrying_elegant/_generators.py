@@ -1,18 +1,17 @@
-"""Generators: retried until the first item has come out.
+"""Generators: retried until they have yielded their first item.
 
-Owns the wrappers of generator and async generator functions.  After the first
-item, or the end without one, the call has succeeded: everything that follows,
-errors included, passes between consumer and generator untouched, so that no
-consumer sees an item twice.
+Owns the wrappers of generator and async generator functions.  After the first item, or the end
+without one, the call has succeeded: everything that follows, errors included, passes between
+consumer and generator untouched, so that no consumer sees an item twice.
 """
 
 from __future__ import annotations
 
 import sys
 
-from . import _aio, _async_driver, _clock, _sync_driver
-from ._attempt import Attempt
-from ._errors import context_kept
+from . import _async, _async_backend, _clock, _sync
+from ._attempt import RUNNING, Attempt
+from ._tracebacks import context_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,33 +22,36 @@ if TYPE_CHECKING:
 
 
 def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any]:
-    """Give a generator function that starts *fn* under *policy*."""
+    """Return a generator function that starts *fn* under *policy*."""
 
     def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)
         try:
             while True:
-                _sync_driver.fire(policy.before_attempt, attempt)
+                attempt._stage = RUNNING
+                _sync.fire(policy.before_attempt, attempt)
                 try:
                     source = fn(*args, **kwargs)
                     items = [next(source)]
                 except StopIteration as end:
-                    _sync_driver.accepted(attempt, end.value)
+                    _sync.settle(attempt, None, end.value)
                     return end.value
                 except Exception as error:
-                    if _sync_driver.gives_up(attempt, error):
+                    if not _sync.settle(attempt, error):
                         raise
                 else:
-                    _sync_driver.accepted(attempt, items[0])
+                    _sync.settle(attempt, None, items[0])
                     break
-                attempt = _sync_driver.pause(attempt)
-                if attempt._reason is not None:
+                following = _sync.next_attempt(attempt)
+                if following is None:
                     with context_kept(attempt._error):
                         raise attempt._error
+                attempt = following
+                del following  # as below
         finally:
             del attempt  # the error's traceback holds this frame
 
-        # Not `yield from`: that would ask the source for its first item once more, and close
+        # Not `yield from`: that would request the first item of the source once more, and close
         # it where a GeneratorExit is only thrown in.
         while True:
             sent, thrown = None, None
@@ -75,33 +77,38 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
         attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)
         try:
             while True:
-                await _async_driver.fire(policy.before_attempt, attempt)
-                scope = None
+                attempt._stage = RUNNING
+                before = _async_backend.cancellations()
+                await _async.fire(policy.before_attempt, attempt)
+                scope = allowed = None
                 try:
                     source = fn(*args, **kwargs)
                     if policy.attempt_timeout is None:
                         items = [await _first(source)]
                     else:
-                        async with _aio.timeout(attempt.timeout) as scope:
+                        allowed = attempt.timeout
+                        async with _async_backend.timeout(allowed) as scope:
                             items = [await _first(source)]
                 except StopAsyncIteration:
-                    await _async_driver.accepted(attempt)
+                    await _async.settle(attempt, None)
                     return
                 except Exception as error:
-                    timed_out = _aio.expired(scope, error)
-                    if await _async_driver.gives_up(attempt, error, timed_out=timed_out):
+                    timed_out = _async.expired(scope, error, attempt, allowed)
+                    if not await _async.settle(attempt, error, timed_out=timed_out, before=before):
                         raise
                 else:
                     try:
-                        await _async_driver.accepted(attempt, items[0])
+                        await _async.settle(attempt, None, items[0])
                     except BaseException:
                         await source.aclose()
                         raise
                     break
-                attempt = await _async_driver.pause(attempt)
-                if attempt._reason is not None:
+                following = await _async.next_attempt(attempt)
+                if following is None:
                     with context_kept(attempt._error):
                         raise attempt._error
+                attempt = following
+                del following  # as below
         finally:
             del attempt  # the error's traceback holds this frame
 
@@ -124,7 +131,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
 
 
 def _first(source: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
-    """Start *source*, unknown to the event loop: its consumer closes it, and nobody else."""
+    """Start *source*, unknown to the event loop: only its consumer closes it."""
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:

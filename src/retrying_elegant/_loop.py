@@ -1,8 +1,8 @@
-"""Loop: the passes of ``for attempt in retrying(...)`` and their ``with attempt:``.
+"""Loop: the iterations of ``for attempt in retrying(...)`` and their ``with attempt:``.
 
-Owns what a pass must do (be entered once, then left) and which end of it means
-what.  Leaves deciding, announcing and sleeping to the drivers; it calls nothing
-itself, for the body of the loop is the user's.
+Owns what an iteration must do (its attempt is entered once, then left) and which end of it means
+what.  Leaves deciding, reporting and sleeping to ``sync`` and ``async``; it calls nothing itself,
+because the body of the loop is the user's.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 import warnings
 
-from . import _aio, _async_driver, _checks, _clock, _sync_driver
-from ._attempt import ENTERED, LEFT, NEW, SUCCEEDED, Attempt
-from ._errors import context_kept
+from . import _async, _async_backend, _checks, _clock, _decision, _sync
+from ._attempt import NEW, RUNNING, SETTLING, SUCCEEDED, WAITING, Attempt
+from ._tracebacks import context_kept, set_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ class LoopAttempt(Attempt):
 
     _written = "with attempt:"
     _raises = True
+    _is_shown = True
 
     @property
     def result(self) -> Any:
-        """What the body stores for ``until`` to judge; None before that."""
+        """What the body stores for ``until`` to evaluate; None before that."""
         return super().result
 
     @result.setter
@@ -43,42 +44,42 @@ class LoopAttempt(Attempt):
     def _entered_before(self) -> RuntimeError:
         return RuntimeError(
             f"attempt {self._number} of {self.name} has been entered before: "
-            f"write `{self._written}` once in each pass of the loop"
+            f"write `{self._written}` once in each iteration of the loop"
         )
 
-    def _goes_on(self) -> bool:
-        """Tell at the end of a pass whether another follows."""
-        if self._stage < LEFT:
-            state = "left" if self._stage == ENTERED else "entered"
+    def _continues(self) -> bool:
+        """Return at the end of an iteration whether another follows."""
+        if self._stage is NEW or self._stage is RUNNING:
+            state = "entered" if self._stage is NEW else "left"
             raise RuntimeError(
                 f"attempt {self._number} of {self.name} was never {state}: "
-                f"write `{self._written}` around the code to retry, in each pass of the loop"
+                f"write `{self._written}` around the code to retry, in each iteration of the loop"
             )
-        return self._next_wait is not None
+        return self._stage is WAITING
 
-    def _final(self) -> Exception | None:
-        """Give the error that leaves the loop, let go of; None: it stays in."""
-        if not self._raises and self._reason != "not retryable":
+    def _release_final(self) -> Exception | None:
+        """Return the error that propagates from the loop and release it; None: it is kept."""
+        if not self._raises and self.reason in _sync.QUIET:
             return None
         final: Exception = self._error
-        self._let_go()
+        self._release()
         return final
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         # The error's traceback holds the frame of the loop, and that the loop variable.
         self._error = None
 
-    def _no_end(self, error: Exception) -> RuntimeError:
+    def _not_an_end(self, error: Exception) -> RuntimeError:
         # Raised from the iterator of a loop, *error* would end it as if all were well.
         return RuntimeError(f"attempt {self._number} of {self.name} raised {type(error).__name__}")
 
-    def _raise_late(self) -> None:
-        """Raise the final error, unless it stays in, where no attempt could follow in time."""
-        final = self._final()
+    def _raise_final(self) -> None:
+        """Raise the final error, unless it is kept, where a decided retry was not made."""
+        final = self._release_final()
         if final is None:
             return
         if isinstance(final, (StopIteration, StopAsyncIteration)):
-            raise self._no_end(final) from final
+            raise self._not_an_end(final) from final
         try:
             with context_kept(final):
                 raise final
@@ -87,16 +88,16 @@ class LoopAttempt(Attempt):
 
 
 class SyncAttempt(LoopAttempt):
-    """One pass of ``for attempt in retrying(...)``: write ``with attempt:`` in it."""
+    """One attempt of ``for attempt in retrying(...)``: write ``with attempt:`` around the code."""
 
     __slots__ = ()
 
     def __enter__(self) -> Self:
-        if self._stage != NEW:
+        if self._stage is not NEW:
             raise self._entered_before()
-        self._stage = ENTERED
+        self._stage = RUNNING
         if self._policy.before_attempt:
-            _sync_driver.fire(self._policy.before_attempt, self)
+            _sync.fire(self._policy.before_attempt, self)
         return self
 
     def __exit__(
@@ -108,12 +109,12 @@ class SyncAttempt(LoopAttempt):
         if error is None and self._number == 1 and self._policy._is_plain:
             self._stage = SUCCEEDED
             if self._policy.budget is not None:
-                self._policy.budget._earn()
+                _decision.credit(self._policy)
             return True
-        self._stage = LEFT
+        self._stage = SETTLING
         if error is not None and not isinstance(error, Exception):
             return False
-        final = self._ended(error)
+        final = self._settle(error)
         if final is None:
             return True
         if final is error:
@@ -123,44 +124,46 @@ class SyncAttempt(LoopAttempt):
         finally:
             del final  # the error's traceback holds this frame
 
-    if not TYPE_CHECKING:  # they are to see that it is not there
+    if not TYPE_CHECKING:  # type checkers are to see that it is not there
 
         async def __aenter__(self) -> NoReturn:
             raise TypeError(
-                "in a plain `for` loop, write `with attempt:`; in async code, "
+                "in a regular `for` loop, write `with attempt:`; in async code, "
                 "`async for attempt in retrying(...)` and `async with attempt:`"
             )
 
         __aexit__ = __aenter__
 
-    def _ended(self, error: Exception | None) -> Exception | None:
-        """Settle what *error*, or the stored result, comes to; give the error that leaves."""
+    def _settle(self, error: Exception | None) -> Exception | None:
+        """Settle what *error*, or the stored result, means; return the error that propagates."""
         try:
-            if error is None and _sync_driver.accepted(self, self._result):
+            if _sync.settle(self, error, self._result) or self._stage is SUCCEEDED:
                 return None
-            return self._final() if _sync_driver.gives_up(self, error) else None
+            return self._release_final()
         except BaseException:
-            self._let_go()
+            self._release()
             raise
 
 
 class AsyncAttempt(LoopAttempt):
-    """One pass of ``async for attempt in retrying(...)``: write ``async with attempt:`` in it."""
+    """One attempt of ``async for attempt in retrying(...)``: write ``async with attempt:``."""
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_allowed", "_before", "_scope")
 
     _written = "async with attempt:"
 
     async def __aenter__(self) -> Self:
-        if self._stage != NEW:
+        if self._stage is not NEW:
             raise self._entered_before()
-        self._stage = ENTERED
+        self._stage = RUNNING
         self._scope: Any = None
+        self._before = _async_backend.cancellations()
         policy = self._policy
         if policy.before_attempt:
-            await _async_driver.fire(policy.before_attempt, self)
+            await _async.fire(policy.before_attempt, self)
         if policy.attempt_timeout is not None:
-            self._scope = _aio.timeout(self.timeout)
+            self._allowed = self.timeout
+            self._scope = _async_backend.timeout(self._allowed)
             await self._scope.__aenter__()
         return self
 
@@ -173,23 +176,23 @@ class AsyncAttempt(LoopAttempt):
         if error is None and self._number == 1 and self._policy._is_plain:
             self._stage = SUCCEEDED
             if self._policy.budget is not None:
-                self._policy.budget._earn()
+                _decision.credit(self._policy)
             return True
-        self._stage = LEFT
+        self._stage = SETTLING
         scope = self._scope
         if scope is not None:
             try:
                 await scope.__aexit__(kind, error, trace)
             except Exception as late:  # the TimeoutError that a cancellation has become
-                timed_out = _aio.expired(scope, late)
-                if await self._ended(late, timed_out=timed_out) is None:
+                timed_out = _async.expired(scope, late, self, self._allowed)
+                if await self._settle(late, timed_out=timed_out) is None:
                     return True
                 raise
             finally:
                 del trace  # of the error, which holds this frame
         if error is not None and not isinstance(error, Exception):
             return False
-        final = await self._ended(error)
+        final = await self._settle(error)
         if final is None:
             return True
         if final is error:
@@ -199,27 +202,35 @@ class AsyncAttempt(LoopAttempt):
         finally:
             del final  # the error's traceback holds this frame
 
-    if not TYPE_CHECKING:  # they are to see that it is not there
+    if not TYPE_CHECKING:  # type checkers are to see that it is not there
 
         def __enter__(self) -> NoReturn:
             raise TypeError("in an `async for` loop, write `async with attempt:`")
 
         __exit__ = __enter__
 
-    async def _ended(self, error: Exception | None, *, timed_out: bool = False) -> Exception | None:
-        """Settle what *error*, or the stored result, comes to; give the error that leaves."""
+    async def _settle(
+        self, error: Exception | None, *, timed_out: bool = False
+    ) -> Exception | None:
+        """Settle what *error*, or the stored result, means; return the error that propagates."""
         try:
-            if error is None and await _async_driver.accepted(self, self._result):
+            follows = await _async.settle(
+                self,
+                error,
+                self._result,
+                timed_out=timed_out,
+                before=self._before,
+            )
+            if follows or self._stage is SUCCEEDED:
                 return None
-            over = await _async_driver.gives_up(self, error, timed_out=timed_out)
-            return self._final() if over else None
+            return self._release_final()
         except BaseException:
-            self._let_go()
+            self._release()
             raise
 
 
 class QuietSyncAttempt(SyncAttempt):
-    """One of a loop in which the final error stays: ``raises=False``."""
+    """One of a loop in which the final error is kept: ``raises=False``."""
 
     __slots__ = ()
 
@@ -235,7 +246,7 @@ class QuietAsyncAttempt(AsyncAttempt):
 
 
 class Loop:
-    """What is looped over: each iteration starts afresh."""
+    """What is iterated over: each iteration of the object is a call of its own."""
 
     __slots__ = ("_policy", "_raises")
 
@@ -243,39 +254,42 @@ class Loop:
     _raises: bool
 
     def __iter__(self) -> Iterator[SyncAttempt]:
-        """Give the passes of a ``for`` loop, and sleep between them."""
-        # Runs when the loop asks for its first pass, and then in the frame the loop stands in.
+        """Yield the attempts of a ``for`` loop, and sleep between them."""
+        # Runs when the loop asks for its first attempt, and then in the frame of the loop.
         policy = self._policy
-        if policy.before_attempt or policy.on_retry or policy.on_success or policy.on_give_up:
-            policy.refuse_async(form="a sync loop", attempt_timeout=False)
+        if policy._needs_check:
+            policy.check_sync("a sync loop", attempt_timeout=False)
         frame = sys._getframe(1)
         label = policy.name or (frame.f_code, frame.f_lasti)
         del frame
         kind = SyncAttempt if self._raises else QuietSyncAttempt
         attempt = kind(policy, label, _clock.time.monotonic())
         yield attempt
-        if attempt._stage == SUCCEEDED:
+        if attempt._stage is SUCCEEDED:
             return  # at once, as nearly all do
-        while attempt._goes_on():
-            if attempt._number == 1:
-                _warn_in_async_code(sys._getframe(1))
-            attempt = _sync_driver.pause(attempt)
-            if attempt._reason is not None:
-                attempt._raise_late()
+        while attempt._continues():
+            if attempt._number + attempt._earlier == 1:
+                _warn_in_async_code(sys._getframe(1), attempt)
+            following = _sync.next_attempt(attempt)
+            if following is None:
+                attempt._raise_final()
                 return
+            attempt = following
             yield attempt
 
-    def __aiter__(self) -> AsyncPasses:
+    def __aiter__(self) -> AsyncAttempts:
         policy, frame = self._policy, sys._getframe(1)
+        if policy.stop is not None:
+            policy.check_async("an async loop")
         label = policy.name or (frame.f_code, frame.f_lasti)
         kind = AsyncAttempt if self._raises else QuietAsyncAttempt
-        return AsyncPasses(kind(policy, label, _clock.time.monotonic()))
+        return AsyncAttempts(kind(policy, label, _clock.time.monotonic()))
 
 
-class AsyncPasses:
-    """Give the passes of an ``async for`` loop, and sleep between them."""
+class AsyncAttempts:
+    """The attempts of an ``async for`` loop, with a sleep between them."""
 
-    # Not an async generator: the event loop keeps books on each of those, which costs far more.
+    # Not an async generator: the event loop tracks each of those, which costs far more.
     __slots__ = ("_attempt", "_has_begun")
 
     def __init__(self, first: AsyncAttempt) -> None:
@@ -290,28 +304,32 @@ class AsyncPasses:
         if not self._has_begun:
             self._has_begun = True
             return attempt
-        if not attempt._goes_on():
+        if not attempt._continues():
             raise StopAsyncIteration
         try:
-            attempt = await _async_driver.pause(attempt)
-        except StopAsyncIteration as error:  # the attempt's own, which would end the loop
-            attempt._let_go()
-            raise attempt._no_end(error) from error
-        except BaseException:
-            attempt._let_go()  # it may be the attempt's own error, too
-            raise
-        if attempt._reason is not None:
-            attempt._raise_late()
+            following = await _async.next_attempt(attempt)
+        except StopAsyncIteration as error:  # raised into the wait, it would end the loop
+            raise attempt._not_an_end(error) from error
+        if following is None:
+            attempt._raise_final()
             raise StopAsyncIteration
-        self._attempt = attempt
-        return attempt
+        self._attempt = following
+        return following
 
 
-def _warn_in_async_code(frame: FrameType) -> None:
-    if _checks.is_async_code(frame.f_code):
+def _warn_in_async_code(frame: FrameType, attempt: SyncAttempt) -> None:
+    if not _checks.is_async_code(frame.f_code):
+        return
+    try:
         warnings.warn(
-            "a plain `for` in an `async def` blocks the event loop while it waits: "
+            "a regular `for` in an `async def` blocks the event loop while it waits: "
             "write `async for attempt in retrying(...)` and `async with attempt:`",
             RuntimeWarning,
             stacklevel=3,
         )
+    except Warning as warning:  # the program turns warnings into errors
+        _decision.break_off(attempt)
+        set_context(warning, attempt._error)
+        _sync.end(attempt)
+        attempt._release()
+        raise

@@ -1,8 +1,10 @@
 """Policy: the frozen settings of retrying.
 
-Owns the fields, their checks at definition and their value semantics.  Holds
-no state of any call and reads no clock: what the fields mean for a call is
-decided in ``decision``.
+Owns the fields, their checks at definition and their value semantics.  Holds no state of any
+call and reads no clock: what the fields mean for a call is decided in ``decision``.
+
+A field is defined in the signature of ``Policy.__init__``, which also gives its default, and in
+``_CHECKS``.  What several fields together imply is settled once, in ``_derive``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
-    from typing import Any, Self, Unpack
+    from typing import Any, Never, Protocol, Self, Unpack
 
     from typing_extensions import TypedDict  # PEP 728; type checkers bring it along
 
@@ -23,10 +25,16 @@ if TYPE_CHECKING:
     from ._errors import TryAgain
     from ._preview import Preview
 
+    class Event(Protocol):
+        """What ``stop`` takes: an event of threads or of an async library."""
+
+        def is_set(self) -> bool: ...
+        @property
+        def wait(self) -> Callable[..., Any]: ...
+
     Seconds = float | timedelta
-    ErrorFilter = (
-        type[Exception] | tuple[type[Exception], ...] | Callable[[Any], bool | TryAgain | object]
-    )
+    Predicate = Callable[[Any], bool | TryAgain | object]
+    ErrorFilter = type[Exception] | Predicate | tuple[type[Exception] | Predicate, ...]
     Wait = Seconds | Sequence[Seconds] | Callable[[Attempt], Seconds]
     Hook = Callable[[Attempt], Awaitable[object] | object]
     Hooks = Hook | Iterable[Hook] | None
@@ -40,12 +48,15 @@ if TYPE_CHECKING:
         wait: Wait
         timeout: Seconds | None
         attempt_timeout: Seconds | None
+        reset_after: Seconds | None
+        stop: Event | None
         budget: RetryBudget | None
         before_attempt: Hooks
         on_retry: Hooks
         on_success: Hooks
         on_give_up: Hooks
         name: str | None
+        log_level: int | None
 
     class AllFields(Fields, total=False, closed=True):
         """The fields of a Policy, ``attempts`` included."""
@@ -53,26 +64,32 @@ if TYPE_CHECKING:
         attempts: int | None
 
 
+def _budget(name: str, value: Any) -> RetryBudget | None:
+    if value is not None and not isinstance(value, RetryBudget):
+        _checks.reject(TypeError, name, value, "a RetryBudget, or None")
+    return value
+
+
+_WARNING = 30  # logging.WARNING, without the import of logging
+
 _HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
 
-_EXPONENTIAL = backoff.exponential()
-_DEFAULTS: dict[str, Any] = {
-    "attempts": 5,
-    "on": Exception,
-    "unless": None,
-    "until": None,
-    "wait": _EXPONENTIAL,
-    "timeout": None,
-    "attempt_timeout": None,
-    "budget": None,
-    "before_attempt": (),
-    "on_retry": (),
-    "on_success": (),
-    "on_give_up": (),
-    "name": None,
-    # No field of users, but what follows from some: nobody looks at a first success.
-    "_is_plain": True,
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "attempts": _checks.attempts,
+    "on": _checks.error_filter,
+    "unless": _checks.optional_filter,
+    "until": _checks.predicate,
+    "wait": _checks.wait,
+    "timeout": _checks.limit,
+    "attempt_timeout": _checks.limit,
+    "reset_after": _checks.limit,
+    "stop": _checks.event,
+    "budget": _budget,
+    **dict.fromkeys(_HOOKS, _checks.hooks),
+    "name": _checks.text,
+    "log_level": _checks.log_level,
 }
+_DERIVING = _CHECKS.keys() - {"attempts", "budget", "name", "log_level", "timeout"}
 
 # What `retry()` and `retrying()` were given when nothing was: None means "no limit".
 UNSET: Any = object()
@@ -87,34 +104,46 @@ class Policy(Value):
 
     Args:
         attempts: Most calls in total, the first included: at least 1; None: no limit.
-        on: What to retry: an exception class, a tuple of classes, or a predicate on
-            the error. A predicate may return ``TryAgain(after=seconds)`` for "retry,
-            but not before". ``()`` is nothing. An exception group matches when it
-            does itself or when every error in it does.
+        on: What to retry: an exception class, a predicate on the error, or a tuple of
+            these, evaluated in order until one matches. A predicate may return
+            ``TryAgain(after=seconds)`` for "retry, but not before". ``()`` is nothing.
+            An exception group matches classes when it does itself or when every error
+            in it does.
         unless: What never to retry, though *on* matches; the same forms. An
             exception group matches when it does itself or when any error in it does.
-        until: Predicate on the result: truthy accepts it, falsy tries again.
+        until: Predicate on the result: truthy accepts it, falsy tries again, and so does
+            ``TryAgain(after=seconds)``, with that hint.
         wait: Seconds between two attempts; a sequence of seconds, whose last
-            repeats; or a callable that takes the failed :class:`Attempt`. It is
-            asked only when another attempt is to follow.
+            repeats; or a callable that takes the failed :class:`Attempt` and returns
+            seconds, or ``math.inf`` for no further attempt. It is called only when
+            another attempt is to follow.
         timeout: Seconds from the start within which the next attempt must start,
             waits included; None: no limit. A wait that would not end in time is not
             begun, and no running attempt is interrupted. The ``before_attempt`` hooks
             belong to the attempt.
-        attempt_timeout: Async only: seconds after which an attempt is cancelled and
+        attempt_timeout: Async only: seconds after which an attempt is canceled and
             counts as failed with TimeoutError, which is retried unless *unless* names
-            it. In a sync loop it only shows as ``attempt.timeout``; sync functions and
-            blocks refuse it.
-        budget: The :class:`RetryBudget` of the target.
+            it. In a sync loop it is only visible as ``attempt.timeout``; sync functions
+            and blocks reject it.
+        reset_after: Seconds after which an attempt counts as healthy: its failure is the
+            first of a new series, with number, waits, history and *timeout* starting over
+            and the *budget* credited. For loops that reconnect. Set it above every connect
+            timeout, or hanging counts as healthy.
+        stop: An event, of ``threading`` or ``multiprocessing`` in sync forms, of asyncio,
+            trio or anyio in async forms. Once it is set, no retry follows, and a wait in
+            progress ends immediately.
+        budget: The :class:`RetryBudget` of the service that is called.
         before_attempt: Hooks that run before each attempt, given the :class:`Attempt`.
         on_retry: Hooks that run when a retry has been decided, before its wait.
         on_success: Hooks that run when the call has succeeded.
         on_give_up: Hooks that run when it has ended without success.
         name: Label for logs and notes; None: the function's ``__qualname__``, for a
             loop ``file.py:line``.
+        log_level: Level of the log lines, as ``logging`` has them; None: no log lines.
+            Failing hooks are logged regardless.
 
     Raises:
-        TypeError: an argument is of the wrong kind.
+        TypeError: an argument has the wrong type, or an unknown name.
         ValueError: a number is out of its range.
 
     >>> net = Policy(4, on=(ConnectionError, TimeoutError), timeout=20)
@@ -131,13 +160,22 @@ class Policy(Value):
     wait: float | tuple[float, ...] | Callable[[Attempt], Seconds]
     timeout: float | None
     attempt_timeout: float | None
+    reset_after: float | None
+    stop: Event | None
     budget: RetryBudget | None
     before_attempt: tuple[Hook, ...]
     on_retry: tuple[Hook, ...]
     on_success: tuple[Hook, ...]
     on_give_up: tuple[Hook, ...]
     name: str | None
-    _is_plain: bool
+    log_level: int | None
+
+    # What follows from the fields, so that a call need not look:
+    _is_plain: bool  # a first success is observed by no code of the user's
+    _is_unseen: bool  # nor are the attempts of a call between its failures
+    _needs_check: bool  # something in it may not suit a sync form
+    _classes: Any  # `on`, where only classes decide; otherwise None
+    _ready: backoff.Backoff | None  # `wait`, where it is one of the ready backoffs
 
     def __init__(
         self,
@@ -146,61 +184,65 @@ class Policy(Value):
         on: ErrorFilter = Exception,
         unless: ErrorFilter | None = None,
         until: Callable[[Any], object] | None = None,
-        wait: Wait = _EXPONENTIAL,
+        wait: Wait = backoff.exponential(),  # noqa: B008 - a frozen value
         timeout: Seconds | None = None,
         attempt_timeout: Seconds | None = None,
+        reset_after: Seconds | None = None,
+        stop: Event | None = None,
         budget: RetryBudget | None = None,
         before_attempt: Hooks = None,
         on_retry: Hooks = None,
         on_success: Hooks = None,
         on_give_up: Hooks = None,
         name: str | None = None,
+        log_level: int | None = _WARNING,
+        **unknown: Never,
     ) -> None:
-        # All fields stand in __dict__, where they are read fastest; only those that were passed
-        # are checked, for a policy may be built in place, at the head of a loop.
+        given = locals()
+        if unknown:
+            _checks.reject_keyword("Policy", unknown, _CHECKS)
+        self._set({name: given[name] for name in _CHECKS if given[name] is not _SIGNATURE[name]})
+
+    def _set(self, given: Mapping[str, Any]) -> None:
+        # All fields are in __dict__, where they are read fastest; only those that were passed
+        # are checked, because a policy may be built in place, at the head of a loop.
         fields = self.__dict__
         fields.update(_DEFAULTS)
-        if type(attempts) is not int or attempts < 1:
-            attempts = _checks.attempts(attempts)
-        fields["attempts"] = attempts
-        if on is not Exception:
-            fields["on"] = _checks.error_filter("on", on)
-        if unless is not None:
-            fields["unless"] = _checks.error_filter("unless", unless)
-        if until is not None:
-            fields["until"] = _checks.plain_function("until", until, "a predicate on the result")
-            fields["_is_plain"] = False
-        if wait is not _EXPONENTIAL:
-            fields["wait"] = _checks.wait(wait)
-        if timeout is not None:
-            fields["timeout"] = _checks.seconds("timeout", timeout, positive=True, optional=True)
-        if attempt_timeout is not None:
-            fields["attempt_timeout"] = _checks.seconds(
-                "attempt_timeout", attempt_timeout, positive=True, optional=True
-            )
-            fields["_is_plain"] = False
-        if budget is not None:
-            if not isinstance(budget, RetryBudget):
-                _checks.refuse(TypeError, "budget", budget, "a RetryBudget, or None")
-            fields["budget"] = budget
-        if before_attempt is not None:
-            fields["before_attempt"] = _checks.hooks("before_attempt", before_attempt)
-            fields["_is_plain"] = fields["_is_plain"] and not fields["before_attempt"]
-        if on_retry is not None:
-            fields["on_retry"] = _checks.hooks("on_retry", on_retry)
-        if on_success is not None:
-            fields["on_success"] = _checks.hooks("on_success", on_success)
-            fields["_is_plain"] = fields["_is_plain"] and not fields["on_success"]
-        if on_give_up is not None:
-            fields["on_give_up"] = _checks.hooks("on_give_up", on_give_up)
-        if name is not None:
-            if not isinstance(name, str):
-                _checks.refuse(TypeError, "name", name, "a str, or None")
-            fields["name"] = " ".join(name.splitlines())  # log lines are lines
+        for name, value in given.items():
+            fields[name] = _CHECKS[name](name, value)
+        if not _DERIVING.isdisjoint(given):
+            self._derive(fields)
+
+    @staticmethod
+    def _derive(fields: dict[str, Any]) -> None:
+        is_callable = callable(fields["wait"])
+        ready = fields["wait"] if type(fields["wait"]) in backoff.READY else None
+        fields["_ready"] = ready
+        fields["_is_plain"] = (
+            fields["until"] is fields["attempt_timeout"] is None
+            and not fields["before_attempt"]
+            and not fields["on_success"]
+        )
+        fields["_is_unseen"] = (
+            not fields["before_attempt"]
+            and not fields["on_retry"]
+            and (ready is not None or not is_callable)
+            and fields["reset_after"] is fields["stop"] is None
+        )
+        fields["_needs_check"] = bool(
+            fields["stop"] is not None
+            or fields["attempt_timeout"] is not None
+            or any(fields[name] for name in _HOOKS)
+        )
+        on = fields["on"]
+        only_classes = fields["unless"] is None and all(
+            isinstance(item, type) for item in (on if isinstance(on, tuple) else (on,))
+        )
+        fields["_classes"] = on if only_classes else None
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
-        Give a new policy with *changes* made and checked; the others as they are.
+        Return a new policy with *changes* made and checked, and the other fields as they are.
 
         Raises:
             TypeError, ValueError: as for the class.
@@ -208,8 +250,9 @@ class Policy(Value):
         >>> Policy(timeout=30).replace(timeout=None)
         Policy()
         """
-        fields = self.__dict__.copy()
-        del fields["_is_plain"]
+        fields = self._fields()
+        if not changes.keys() <= fields.keys():
+            _checks.reject_keyword("replace", changes, fields)
         fields.update(changes)
         return type(self)(**fields)
 
@@ -217,12 +260,12 @@ class Policy(Value):
 
     def preview(self, n: int | None = None) -> Preview:
         """
-        Give a table of the first *n* attempts: what is waited before each, when it can start.
+        Return a table of the first *n* attempts: the wait before each, and when it can start.
 
         Without *n* it shows all attempts of the policy, or 10 where they have no limit.
 
         Raises:
-            TypeError, ValueError: *n* is no int of 1 or more, or None.
+            TypeError, ValueError: *n* is not an int of 1 or more, or None.
 
         >>> print(Policy(3, wait=backoff.exponential(1, jitter=0.5), timeout=2).preview())
         Policy(3, wait=exponential(initial=1.0, factor=2.0, cap=30.0, jitter=0.5), timeout=2.0)
@@ -237,42 +280,95 @@ class Policy(Value):
 
         return preview(self, n)
 
-    def refuse_async(self, *, form: str, attempt_timeout: bool = True) -> None:
+    def check_sync(self, form: str, *, attempt_timeout: bool = True) -> None:
         """
-        Refuse what the sync *form* could not carry out.
+        Reject what the sync *form* cannot do.
 
         Args:
             form: What is being made, for the message.
-            attempt_timeout: Whether ``attempt_timeout`` is refused too.
+            attempt_timeout: Whether ``attempt_timeout`` is rejected too.
 
         Raises:
-            TypeError: a hook is a coroutine function, or ``attempt_timeout`` is set.
+            TypeError: a hook is a coroutine function, ``stop`` is an event of an async library,
+                or ``attempt_timeout`` is set.
         """
         for field in _HOOKS:
             for hook in getattr(self, field):
                 if _checks.is_coroutine_function(hook):
-                    rule = f"a plain function for {form}, which cannot await it"
-                    _checks.refuse(TypeError, field, hook, rule)
+                    rule = f"a synchronous function for {form}, which cannot await it"
+                    _checks.reject(TypeError, field, hook, rule)
+        if self.stop is not None and _checks.is_coroutine_function(self.stop.wait):
+            rule = f"{_checks.SYNC_EVENT} for {form}, such as threading.Event()"
+            _checks.reject(TypeError, "stop", self.stop, rule)
         if attempt_timeout and self.attempt_timeout is not None:
             rule = f"None for {form}, which cannot be interrupted"
-            _checks.refuse(TypeError, "attempt_timeout", self.attempt_timeout, rule)
+            _checks.reject(TypeError, "attempt_timeout", self.attempt_timeout, rule)
+
+    def check_async(self, form: str) -> None:
+        """
+        Reject what the async *form* cannot do.
+
+        Raises:
+            TypeError: ``stop`` is an event of threads, which would block the event loop.
+        """
+        if self.stop is not None and not _checks.is_coroutine_function(self.stop.wait):
+            rule = f"{_checks.ASYNC_EVENT} for {form}, such as asyncio.Event()"
+            _checks.reject(TypeError, "stop", self.stop, rule)
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the fields, those of a subclass included, without what follows from them."""
+        return {name: value for name, value in self.__dict__.items() if name not in _DERIVED}
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.stop is not None:
+            raise TypeError("a policy with stop does not pickle: an event belongs to its process")
+        return self._fields()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        fields = self.__dict__
+        fields.update(_DEFAULTS)  # a pickle of an older version has fewer fields
+        fields.update(state)
+        self._derive(fields)
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
 
     def __repr__(self) -> str:
         parts = [
             show(value) if name == "attempts" else f"{name}={show(value)}"
-            for name, value in self.__dict__.items()
-            if value != _DEFAULTS[name] and name != "_is_plain"
+            for name, value in self._fields().items()
+            if name not in _DEFAULTS or value != _DEFAULTS[name]
         ]
-        return f"Policy({', '.join(parts)})"
+        return f"{type(self).__name__}({', '.join(parts)})"
 
+
+_init: Any = Policy.__init__  # Any, for type checkers do not know that it knows its defaults
+_SIGNATURE: dict[str, Any] = {"attempts": _init.__defaults__[0], **_init.__kwdefaults__}
+_DEFAULTS = {**_SIGNATURE, **dict.fromkeys(_HOOKS, ())}
+_FIELDS = tuple(_DEFAULTS)
+Policy._derive(_DEFAULTS)
+_DERIVED = _DEFAULTS.keys() - set(_FIELDS)
 
 _DEFAULT = Policy()
 
 
-def resolve(policy: Any, fields: Mapping[str, Any]) -> Policy:
-    """Give the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means."""
+def resolve(function: str, policy: Any, fields: Mapping[str, Any]) -> Policy:
+    """Return the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means."""
+    if not fields.keys() <= _CHECKS.keys():
+        own = ("fallback",) if function == "retry" else ("raises",)
+        _checks.reject_keyword(function, fields, (*_CHECKS, *own))
     if isinstance(policy, Policy):
         return policy.replace(**fields) if fields else policy
-    if policy is not UNSET:
-        return Policy(policy, **fields)
-    return Policy(**fields) if fields else _DEFAULT
+    if policy is UNSET:
+        if not fields:
+            return _DEFAULT
+        given = fields
+    else:
+        if "attempts" in fields:
+            raise TypeError(f"{function}() got attempts twice: {show(policy)} and attempts=")
+        given = {"attempts": policy, **fields}
+    made = object.__new__(Policy)
+    made._set(given)
+    return made

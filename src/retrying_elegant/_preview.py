@@ -12,9 +12,9 @@ from html import escape
 from math import floor, fsum, inf, log10, nan
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import _checks, _clock, _decision, backoff
+from . import _checks, _clock, backoff
 from ._attempt import Attempt
-from ._errors import brief
+from ._giveup import brief
 from ._value import Value
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ def _count(limit: int | None, n: int | None) -> int:
     if n is None:
         return _UNLIMITED if limit is None else limit
     if isinstance(n, bool) or not isinstance(n, int):
-        _checks.refuse(TypeError, "n", n, rule)
+        _checks.reject(TypeError, "n", n, rule)
     if n < 1:
-        _checks.refuse(ValueError, "n", n, rule)
+        _checks.reject(ValueError, "n", n, rule)
     return n if limit is None else min(n, limit)
 
 
@@ -215,10 +215,13 @@ def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) ->
     for _ in range(_RUNS):
         attempt = Attempt(policy, policy.name or "preview", _clock.time.monotonic())
         for seen in answers:
-            attempt._next_wait = _checks.seconds("wait(...)", rule(attempt))
-            seen.append(attempt._next_wait)
-            attempt = attempt._following(attempt._next_wait)
-            if _decision.is_late(attempt, attempt._start):
+            wait = rule(attempt)
+            if _checks.is_infinite(wait):
+                break
+            wait = _checks.seconds("wait(...)", wait)
+            seen.append(wait)
+            attempt = attempt._following(wait, attempt._start)
+            if policy.timeout is not None and attempt._elapsed(attempt._start) >= policy.timeout:
                 break
     return [(min(seen), fsum(seen) / len(seen), max(seen)) for seen in answers if seen]
 

@@ -1,12 +1,13 @@
 """Retrying: the object behind the loop and the block.
 
-Owns the class ``retrying`` and which of its forms each statement starts.
-Leaves the passes to ``loop`` and the calls to ``block``.
+Owns the class ``retrying`` and which of its forms each statement starts.  Leaves the attempts to
+``loop`` and the calls to ``block``.
 """
 
 from __future__ import annotations
 
 from ._block import AsyncBlock, Block
+from ._locks import new_lock
 from ._loop import Loop
 from ._policy import UNSET, resolve
 
@@ -20,21 +21,25 @@ if TYPE_CHECKING:
     from ._policy import AllFields, Policy
 
 
-class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it stands in
+# Held while any block is opened: a lock in each object would be paid for by every loop.
+_opening = new_lock()
+
+
+class retrying(Loop):  # noqa: N801 - read as a word of the statement
     """
     Retry a block of code in place, or several calls under one deadline.
 
-    As a loop, each pass yields a new :class:`Attempt` to be entered once.  A
-    retryable failure is suppressed, the wait is slept by the loop, and the next pass
-    follows; ``break``, ``return``, ``continue`` and the end of the ``with`` count as
-    success.  The final failure leaves from the ``with`` itself::
+    As a loop, each iteration yields a new :class:`Attempt` to be entered once.  A retryable
+    failure is suppressed, the loop sleeps, and the next iteration follows; ``break``,
+    ``return``, ``continue`` and the end of the ``with`` count as success.  The final failure
+    is raised from the ``with`` itself::
 
         for attempt in retrying(5, on=OSError):
             with attempt:
                 page = fetch(url)
 
     As a block, ``call(fn, *args, **kwargs)`` runs each call under the policy, and
-    *timeout* is one deadline for all of them::
+    *timeout* is one deadline for all of them and for every policy beneath::
 
         with retrying(timeout=10) as call:
             user = call(get_user, uid)
@@ -45,11 +50,11 @@ class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it s
     of threads and tasks; as a block it is entered by one at a time.
 
     Args:
-        policy: A :class:`Policy`, or the most passes (in a block: attempts of each
-            call); by default 5.
-        raises: False: the final retryable failure does not leave.  The loop ends, and
-            ``attempt.succeeded`` and ``attempt.error`` tell how; a block ends at the
-            call that gave up, and ``call.succeeded`` and ``call.error`` tell.
+        policy: A :class:`Policy`, or the most attempts (in a block: of each call); by default
+            5.
+        raises: False: the final retryable failure is not raised.  The loop ends, and
+            ``attempt.succeeded``, ``attempt.error`` and ``attempt.reason`` say how; a block
+            ends at the call that gave up, and ``call.succeeded`` and ``call.error`` say how.
         fields: Any field of :class:`Policy`, in place of that one.
 
     Raises:
@@ -66,7 +71,7 @@ class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it s
 
     _block: AnyBlock | None
 
-    if TYPE_CHECKING:  # mypy asks __new__ only where it sees no __init__
+    if TYPE_CHECKING:  # mypy reads __new__ only where it sees no __init__
 
         @overload
         def __new__(
@@ -98,7 +103,7 @@ class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it s
             raises: bool = True,
             **fields: Unpack[AllFields],
         ) -> None:
-            self._policy = resolve(policy, fields)
+            self._policy = resolve("retrying", policy, fields)
             self._raises = raises
             self._block = None
 
@@ -112,7 +117,7 @@ class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it s
         return self._policy
 
     def __enter__(self) -> Block:
-        self._policy.refuse_async(form="a sync block")
+        self._policy.check_sync("a sync block")
         block = Block(self._policy, raises=self._raises)
         self._open(block, "with")
         return block
@@ -126,6 +131,7 @@ class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it s
         return self._close(error)
 
     async def __aenter__(self) -> AsyncBlock:
+        self._policy.check_async("an async block")
         block = AsyncBlock(self._policy, raises=self._raises)
         self._open(block, "async with")
         return block
@@ -139,14 +145,14 @@ class retrying(Loop):  # noqa: N801 - it is read as a word of the statement it s
         return self._close(error)
 
     def _open(self, block: AnyBlock, statement: str) -> None:
-        # Without a call in between, so that no handler or thread comes between (see `_atomic`).
-        if self._block is None:
+        with _opening:
+            if self._block is not None:
+                raise RuntimeError(
+                    f"this retrying object is in use as a block: write `{statement} retrying(...)` "
+                    "with an object of its own for each"
+                )
             self._block = block
-        else:
-            raise RuntimeError(
-                f"this retrying object is in use as a block: write `{statement} retrying(...)` "
-                "with an object of its own for each"
-            )
+        block.begin()
 
     def _close(self, error: BaseException | None) -> bool:
         block, self._block = self._block, None
@@ -161,10 +167,10 @@ if TYPE_CHECKING:
 
     class Quiet(retrying):
         """
-        What ``retrying(raises=False)`` is to type checkers, which read it off the return types.
+        What ``retrying(raises=False)`` is to type checkers, as the return types show.
 
         Its block may end early without an error, so that names may be unbound after it.  A
-        ``bool | None`` tells them that no error is kept in.
+        ``bool | None`` would say that no error is suppressed.
         """
 
         def __exit__(

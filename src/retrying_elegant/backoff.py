@@ -55,8 +55,12 @@ class Backoff(Value):
 
     def __call__(self, attempt: Attempt) -> float:
         """Draw the wait after the failed *attempt*, in seconds."""
+        return self._draw(attempt.number, attempt.waited)
+
+    def _draw(self, number: int, waited: float) -> float:
+        """Draw the wait after attempt *number*, before which *waited* seconds were slept."""
         try:
-            high = self.rule(attempt.number)
+            high = self.rule(number)
             if high > self.cap:
                 high = self.cap
         except OverflowError:
@@ -66,7 +70,7 @@ class Backoff(Value):
 
     def _capped(self, n: int) -> float:
         if n < 1:
-            _checks.refuse(ValueError, "n", n, "the number of a retry, 1 or more")
+            _checks.reject(ValueError, "n", n, "the number of a retry, 1 or more")
         try:
             wait = self.rule(n)
         except OverflowError:
@@ -246,7 +250,7 @@ class sequence(Backoff):  # noqa: N801
 
     def __init__(self, *seconds: Seconds, jitter: float = 0.0) -> None:
         if not seconds:
-            _checks.refuse(ValueError, "seconds", seconds, "at least one number of seconds")
+            _checks.reject(ValueError, "seconds", seconds, "at least one number of seconds")
         waits = tuple(_checks.seconds(f"seconds[{i}]", item) for i, item in enumerate(seconds))
         self._set(seconds=waits, jitter=jitter)
 
@@ -297,7 +301,10 @@ class decorrelated(Backoff):  # noqa: N801
         """Give the least and the greatest wait before retry *n*, in seconds."""
         return min(self.initial, self.cap), self._capped(n)
 
-    def __call__(self, attempt: Attempt) -> float:
-        """Draw the wait after the failed *attempt*, in seconds."""
-        previous = attempt.waited if attempt.number > 1 else self.initial
+    def _draw(self, number: int, waited: float) -> float:
+        previous = waited if number > 1 else self.initial
         return min(self.cap, random.uniform(self.initial, previous * 3))  # noqa: S311
+
+
+# Their waits are computed from numbers; a subclass is called with the attempt, and checked.
+READY = (constant, linear, exponential, fibonacci, sequence, decorrelated)

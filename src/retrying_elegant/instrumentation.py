@@ -13,9 +13,9 @@ from __future__ import annotations
 from importlib import import_module
 from weakref import WeakKeyDictionary
 
-from . import _checks, _events
+from . import _checks, _reporting
 from ._atomic import Cell
-from ._errors import _name_of, text_of
+from ._giveup import class_name
 from ._text import one_line
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, Self
 
     from ._attempt import Attempt
-    from ._events import Observer
+    from ._reporting import Observer
 
     class Registry(Protocol):
         """The part of ``prometheus_client.CollectorRegistry`` that is used here."""
@@ -118,9 +118,9 @@ def _apply() -> None:
         # Who has opened or closed one in the meantime has come this far; nobody can between these
         # lines but another thread of a build without a global lock: hence the second look.
         if _open.newest() is link:
-            _events.retry_observers = retry
-            _events.give_up_observers = give_up
-            _events.recovery_observers = recovery
+            _reporting.retry_observers = retry
+            _reporting.give_up_observers = give_up
+            _reporting.recovery_observers = recovery
             if _open.newest() is link:
                 return
 
@@ -163,7 +163,7 @@ def observe(
     given = {"on_retry": on_retry, "on_give_up": on_give_up, "on_recovery": on_recovery}
     for name, observer in given.items():
         if observer is not None:
-            _checks.plain_function(name, observer, rule)
+            _checks.predicate(name, observer, rule)
     return Handle(on_retry, on_give_up, on_recovery)
 
 
@@ -192,7 +192,7 @@ def prometheus(registry: Registry | None = None) -> Handle:
     library = _library("prometheus_client", "prometheus-client")
     used: Any = library.REGISTRY if registry is None else registry
     if not isinstance(used, library.CollectorRegistry):
-        _checks.refuse(TypeError, "registry", registry, "a CollectorRegistry, or None")
+        _checks.reject(TypeError, "registry", registry, "a CollectorRegistry, or None")
     mine = _Collector([library.Counter(*each, registry=None) for each in _COUNTERS])
     collector = _collectors.setdefault(used, mine)
     if collector is mine:
@@ -249,7 +249,7 @@ def opentelemetry(*, meter_provider: MeterProvider | None = None) -> Handle:
     metrics = _library("opentelemetry.metrics", "opentelemetry-api")
     used = metrics.get_meter_provider() if meter_provider is None else meter_provider
     if not isinstance(used, metrics.MeterProvider):
-        _checks.refuse(TypeError, "meter_provider", meter_provider, "a MeterProvider, or None")
+        _checks.reject(TypeError, "meter_provider", meter_provider, "a MeterProvider, or None")
     meter = used.get_meter(_NAME)
     retries, give_ups, recoveries = (
         meter.create_counter(name, description=description) for name, description, _ in _COUNTERS
@@ -296,7 +296,7 @@ def structlog(logger: Logger | None = None) -> Handle:
     log: Any = library.get_logger(_NAME) if logger is None else logger
     rule = "a structlog logger whose methods are not coroutine functions, or None"
     if not hasattr(log, "warning") or _checks.is_coroutine_function(log.warning):
-        _checks.refuse(TypeError, "logger", logger, rule)
+        _checks.reject(TypeError, "logger", logger, rule)
 
     # The key is "call", for the records of `logging`, where events may end up, have a "name".
     def on_retry(attempt: Attempt) -> None:
@@ -344,14 +344,14 @@ def _name(attempt: Attempt) -> str:
 
 def _error(attempt: Attempt) -> str:
     """Return the name of the type of the error; ``result`` for a rejected result."""
-    return "result" if attempt.error is None else one_line(_name_of(type(attempt.error)))
+    return "result" if attempt.error is None else class_name(type(attempt.error))
 
 
 def _text(attempt: Attempt) -> str:
     """Return what the log says of the failure after its type."""
-    return "not accepted" if attempt.error is None else one_line(text_of(attempt.error))
+    return "not accepted" if attempt.error is None else one_line(attempt._text_of(attempt.error))
 
 
 def _reason(attempt: Attempt) -> str:
     # Not that of `given_up`: an error that nobody wanted retried may carry another's record.
-    return str(attempt._reason)
+    return str(attempt.reason)

@@ -173,9 +173,9 @@ class limit:  # noqa: N801
     """
 
     def __init__(self, n: int) -> None:
-        most = _checks.attempts(n, "n")
+        most = _checks.attempts("n", n)
         if most is None:
-            _checks.refuse(TypeError, "n", n, "an int of 1 or more")
+            _checks.reject(TypeError, "n", n, "an int of 1 or more")
         self.n = most
 
     def __enter__(self) -> Self:

@@ -75,14 +75,12 @@ class SimulatedCall:
 
     def failed(self, now: float) -> float | None:
         """Tell when the next attempt begins, after one that failed *now*; None: never."""
-        if not _decision.after_failure(self._attempt, FAILURE, now):
+        if not _decision.settle(self._attempt, FAILURE, None, now):
             return None
-        wait: float = self._attempt._next_wait
-        self._attempt = self._attempt._following(wait)
+        wait: float = self._attempt._outcome
+        self._attempt = self._attempt._following(wait, now + wait)
         return now + wait
 
     def succeeded(self) -> None:
         """End the call well: nothing is left to decide, but the budget earns."""
-        budget = self._attempt._policy.budget
-        if budget is not None:
-            budget._earn()
+        _decision.credit(self._attempt._policy)

@@ -203,6 +203,7 @@ def model(rules: Rules, script: list[Step], tokens: int) -> tuple[list[Any], int
             slept += wait
             if rules.timeout and max(now, slept) >= rules.timeout:
                 reason = "timeout"
+                tokens += 1000  # decided, and then not made
         if reason is not None:
             kind = RetryError if isinstance(outcome, Answer) else type(made(outcome))
             recorded = None if (number, reason) == (1, "not retryable") else (reason, number)

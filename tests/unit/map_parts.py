@@ -1,7 +1,7 @@
 """The map of the package: which module is in which layer, and who imports whom.
 
-__init__ → decorator, loop and block → sync driver, async driver → events → decision → policy
-→ backoff, budget → small units
+__init__ → decorator, retrying → loop, block, generators → sync, async → reporting → decision →
+attempt → policy → backoff, budget, deadline → small units
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ PACKAGE = Path(retrying_elegant.__file__).parent
 
 # From the bottom up: a module imports from the layers below its own, never from its own or above.
 LAYERS = [
-    {"_value", "_clock", "_atomic", "_text"},
-    {"_checks", "_aio"},
-    {"backoff", "_budget", "_errors"},
-    {"_attempt", "_policy"},
+    {"_value", "_clock", "_locks", "_atomic", "_text", "_tracebacks"},
+    {"_checks", "_async_backend", "_giveup"},
+    {"backoff", "_budget", "_deadline", "_errors"},
+    {"_policy"},
+    {"_attempt"},
     {"_decision"},
-    {"_events"},
-    {"_sync_driver", "_async_driver"},
+    {"_reporting"},
+    {"_sync"},
+    {"_async"},
     {"_generators", "_loop", "_block"},
     {"_decorator", "_retrying"},
     {"__init__"},

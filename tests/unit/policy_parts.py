@@ -34,11 +34,13 @@ CHANGED = {
     "wait": backoff.exponential(0.1, cap=5),
     "timeout": 20,
     "attempt_timeout": 2.5,
+    "reset_after": 3600,
     "before_attempt": log,
     "on_retry": (log, count),
     "on_success": log,
     "on_give_up": count,
     "name": "the-name",
+    "log_level": 10,
 }
 every_field = pytest.mark.parametrize(("field", "value"), CHANGED.items(), ids=CHANGED)
 
@@ -51,10 +53,13 @@ BAD = {
     "wait": (-1, ValueError),
     "timeout": (0, ValueError),
     "attempt_timeout": (-3, ValueError),
+    "reset_after": (0, ValueError),
+    "stop": (3, TypeError),
     "budget": (100, TypeError),
     "before_attempt": (3, TypeError),
     "on_retry": (3, TypeError),
     "on_success": (3, TypeError),
     "on_give_up": (3, TypeError),
     "name": (3, TypeError),
+    "log_level": ("DEBUG", TypeError),
 }

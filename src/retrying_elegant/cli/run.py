@@ -20,7 +20,7 @@ import time
 from math import inf
 
 from retrying_elegant import given_up, retrying
-from retrying_elegant._errors import headline
+from retrying_elegant._giveup import headline
 from retrying_elegant._text import one_line
 
 from .output import PROGRAM, brief
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, Self, TextIO
 
     from retrying_elegant import Attempt, Policy
-    from retrying_elegant._errors import Reason
+    from retrying_elegant._giveup import Reason
 
 TIMED_OUT, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as timeout(1) and the shells have them
 SIGNALLED = 128  # plus the number of the signal, likewise

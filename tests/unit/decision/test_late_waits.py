@@ -113,11 +113,11 @@ class TestTooLate:
         assert (attempt.number, attempt.error, attempt.next_wait) == (1, error, None)
 
     def test_the_retry_was_decided(self, way, run_late):
-        """So its token is spent."""
+        """And then not made: its token goes back."""
         budget = RetryBudget(3)
         with pytest.raises(Lost):
             run_late(way, Flaky([Lost, "value"]), budget=budget)
-        assert budget.tokens == 2
+        assert budget.tokens == 3
 
     def test_exactly_at_the_timeout(self, way, run_late):
         """Is too late."""

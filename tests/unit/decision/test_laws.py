@@ -19,7 +19,7 @@ from retrying_elegant import backoff
 
 
 class TestDecision:
-    """Filters → attempts → timeout passed? → wait asked → would it end past timeout? → budget."""
+    """Filters → attempts → timeout passed? → wait → would it end past the timeout? → budget."""
 
     @given(rules, calls)
     def test_it_is_that_of_the_model(self, way, rules, calls):

@@ -57,7 +57,7 @@ class TestDecorator:
 
     def test_fallback_that_could_not_be_awaited(self):
         """A coroutine function on a plain function."""
-        with pytest.raises(TypeError, match=r"fallback=fetch_async: .*plain function"):
+        with pytest.raises(TypeError, match=r"fallback=fetch_async: .*synchronous function"):
             retry(fallback=fetch_async)(fetch)
 
     @pytest.mark.parametrize("script", [["wrong"], [Lost, "wrong"]], ids=["first", "later"])
@@ -70,7 +70,7 @@ class TestDecorator:
             assert flaky()
             return fetch_async()
 
-        with pytest.raises(TypeError, match=r"plain function that returned a coroutine"):
+        with pytest.raises(TypeError, match=r"synchronous function that returned a coroutine"):
             retry(**options)(start)()
         assert flaky.calls == len(script)
 
@@ -78,7 +78,7 @@ class TestDecorator:
         """Refused each time, not only the first."""
         start = retry(lambda: fetch_async())
         for _ in range(3):
-            with pytest.raises(TypeError, match=r"plain function that returned a coroutine"):
+            with pytest.raises(TypeError, match=r"synchronous function that returned a coroutine"):
                 start()
 
     def test_a_plain_function_that_returns_one_now_and_then(self):
@@ -86,7 +86,7 @@ class TestDecorator:
         made = fetch_async()
         get = retry([made, "cached"].pop)
         assert get() == "cached"
-        with pytest.raises(TypeError, match=r"plain function that returned a coroutine"):
+        with pytest.raises(TypeError, match=r"synchronous function that returned a coroutine"):
             get()
 
 

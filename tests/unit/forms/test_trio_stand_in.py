@@ -134,7 +134,7 @@ class TestUnderTrio:
         with pytest.raises(TimeoutError) as caught:
             trio.run(async_way.start(Stuck(trio, 60), 2, attempt_timeout=5, wait=1))
         assert given_up(caught.value).reason == "attempts"
-        assert "_aio.py" not in [entry.path.name for entry in caught.traceback]
+        assert "_async_backend.py" not in [entry.path.name for entry in caught.traceback]
 
     def test_errors_and_results_in_time_are_left_alone(self, async_way, trio):
         """Also a TimeoutError of the user's own, which `on` does not name."""

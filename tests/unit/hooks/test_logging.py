@@ -17,11 +17,12 @@ class Lost(Exception):
 
 @pytest.fixture
 def lines(caplog):
-    """The messages of the library's logger so far, all of them warnings."""
+    """The messages of the library's loggers so far: warnings, or of rejected results."""
 
     def lines():
-        records = [record for record in caplog.records if record.name == "retrying_elegant"]
-        assert {record.levelno for record in records} <= {logging.WARNING}
+        records = [r for r in caplog.records if r.name.startswith("retrying_elegant.")]
+        levels = {logging.WARNING: {"retry", "give_up"}, logging.DEBUG: {"retry"}}
+        assert all(record.name.split(".")[1] in levels[record.levelno] for record in records)
         return [record.getMessage() for record in records]
 
     caplog.set_level(logging.DEBUG)
@@ -29,7 +30,7 @@ def lines(caplog):
 
 
 class TestLogger:
-    """Logger `retrying_elegant`: one WARNING per retry, one when it gives up, each on one line."""
+    """Two loggers: a WARNING per retry, one when it gives up, each on one line."""
 
     def test_a_first_success_says_nothing(self, way, lines):
         """Not even at DEBUG."""

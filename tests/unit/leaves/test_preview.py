@@ -215,9 +215,9 @@ class TestOtherCallables:
 def attempts_made(policy):
     """The attempts of a call that always fails, on a clock that only waits move."""
     now, attempt = 0.0, Attempt(policy, "it", 0.0)
-    while _decision.after_failure(attempt, OSError(), now):
+    while _decision.settle(attempt, OSError(), None, now):
         now += attempt.next_wait
-        attempt = attempt._following(attempt.next_wait)
+        attempt = attempt._following(attempt.next_wait, now)
     return attempt.number
 
 

@@ -24,11 +24,15 @@ NO_OPTION = "a command has an exit status, not errors, results, hooks or other c
 EXEMPT = {
     "the table of changed values": {
         "budget": "a copy of a policy has a budget of its own: its tests are in test_policy_copies",
+        "stop": "a policy with an event does not pickle: its tests are in test_stop",
     },
     "the options of the command line": {
         **dict.fromkeys(["on", "unless", "until", "budget"], NO_OPTION),
         **dict.fromkeys(["before_attempt", "on_retry", "on_success", "on_give_up"], NO_OPTION),
         "name": "it is that of the command",
+        "reset_after": "a command that has run for long and failed is not started again silently",
+        "stop": "a signal ends the waits of a command",
+        "log_level": "--quiet and --json say how retries are reported",
     },
 }
 

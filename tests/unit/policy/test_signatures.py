@@ -42,8 +42,9 @@ class TestSignatures:
                 (
                     "(attempts=5, *, on=<class 'Exception'>, unless=None, until=None, "
                     "wait=exponential(initial=0.5, factor=2.0, cap=30.0, jitter=1.0), "
-                    "timeout=None, attempt_timeout=None, budget=None, before_attempt=None, "
-                    "on_retry=None, on_success=None, on_give_up=None, name=None)"
+                    "timeout=None, attempt_timeout=None, reset_after=None, stop=None, budget=None, "
+                    "before_attempt=None, on_retry=None, on_success=None, on_give_up=None, "
+                    "name=None, log_level=30, **unknown)"
                 ),
             ),
             (Policy.replace, "(self, **changes)"),

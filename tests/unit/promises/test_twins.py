@@ -15,62 +15,75 @@ import textwrap
 import pytest
 from map_parts import PACKAGE
 
-TWINS = ("_sync_driver", "_async_driver")
+TWINS = ("_sync", "_async")
 
 # Functions that only one of them has, and why.
 ALONE = {
-    "refuse_coroutine": "a synchronous function may return a coroutine by mistake",
+    "check_result": "a synchronous function may return something to await by mistake",
+    "reject_result": "the same",
+    "expired": "only async code can end an attempt that takes too long",
     "finished": "a hook or a fallback may return something that has to be awaited",
 }
 
 # By function, what differs: "-" the sync lines, "+" the async lines, in order.
 DIFFERENCES = {
     "wrap": """
-        - if type(value) is CoroutineType:
-        - refuse_coroutine(value, name)
-        - if type(value) is CoroutineType:
-        - refuse_coroutine(value, name)
+        - checked: type = type(None)
+        - nonlocal checked
+        + before = _async_backend.cancellations()
+        + if type(value) is CoroutineType or _checks.is_awaitable(value):
+        + value = value
+        - if not settle(attempt, error):
+        + if not settle(attempt, error, before=before):
+        - if type(value) is not checked:
+        - checked = check_result(value, name)
+        + before = _async_backend.cancellations()
     """,
     "run": """
-        + scope = None
+        + before = _async_backend.cancellations()
+        + scope = allowed = None
         + if policy.attempt_timeout is None:
         - value = fn(*args, **kwargs) if kwargs else fn(*args)
         + value = fn(*args, **kwargs) if kwargs else fn(*args)
         + if _checks.is_awaitable(value):
         + value = value
         + else:
-        + with _aio.timeout(attempt.timeout) as scope:
+        + allowed = attempt.timeout
+        + with _async_backend.timeout(allowed) as scope:
         + value = fn(*args, **kwargs) if kwargs else fn(*args)
         + if _checks.is_awaitable(value):
         + value = value
-        - if gives_up(attempt, error):
-        + if gives_up(attempt, error, timed_out=_aio.expired(scope, error)):
+        - if not settle(attempt, error):
+        + timed_out = expired(scope, error, attempt, allowed)
+        + if not settle(attempt, error, timed_out=timed_out, before=before):
         - return fallback(attempt)
         + return finished(fallback(attempt))
-        - if type(value) is CoroutineType:
-        - refuse_coroutine(value, attempt.name)
+        - check_result(value, attempt.name)
+        - if not settle(attempt, None, value):
+        + if not settle(attempt, None, value, before=before):
         - return fallback(attempt)
         + return finished(fallback(attempt))
     """,
-    "gives_up": """
-        - def gives_up(attempt: Attempt, error: Exception | None) -> bool:
-        + def gives_up(attempt: Attempt, error: Exception | None, *, timed_out: bool=False) -> bool:
-        - if _decision.after_failure(attempt, error, _clock.time.monotonic()):
-        + if _decision.after_failure(attempt, error, _clock.time.monotonic(), timed_out):
-    """,
-    "pause": """
-        + error = attempt._error
-        + if _aio.was_cancelled(error):
-        + _decision.wait_interrupted(attempt)
-        + try:
-        + with context_kept(error):
-        + raise error
-        + finally:
-        + error = attempt = None
-        - _events.let_go(attempt._error)
-        + _events.let_go(error)
+    "settle": """
+        - def settle(attempt: Attempt, error: Exception | None, value: Any=NOTHING) -> bool:
+        + def settle(attempt: Attempt, error: Exception | None, value: Any=NOTHING, *, timed_out: bool=False, before: int | None=None) -> bool:
+        + canceled = before is not None and _async_backend.was_canceled(before, error)
+        - if _decision.settle(attempt, error, value, _clock.time.monotonic()):
+        + if _decision.settle(attempt, error, value, _clock.time.monotonic(), timed_out, canceled):
+    """,  # noqa: E501 - as the line is written
+    "next_attempt": """
         - _clock.sleep(wait)
-        + _aio.sleep(wait)
+        + _async_backend.sleep(wait)
+        - _clock.wait(stop, wait)
+        + _async_backend.wait(stop, wait)
+    """,
+    "interrupt": """
+        + misuse = _async_backend.misuse(intruder)
+        + if misuse is not None:
+        + _decision.break_off(attempt)
+        + set_context(misuse, attempt._error)
+        + end(attempt)
+        + return misuse
     """,
     "fire": """
         - hook(attempt)

@@ -122,7 +122,7 @@ class TestBudgets:
 POSITIVE = "expected a positive number of seconds, or None"
 ATTEMPTS = "expected an int of 1 or more, or None for no limit"
 CLASSES = "expected exception classes derived from Exception (control flow is never retried)"
-ERRORS = "expected an exception class, a tuple of exception classes, or a predicate on the error"
+ERRORS = "expected an exception class, a predicate on the error, or a tuple of these"
 WAITS = "expected seconds, a non-empty sequence of seconds, or a callable that takes the Attempt"
 HOOKS = "expected a callable that takes the Attempt, or an iterable of such callables"
 HOOK_FIELDS = ["before_attempt", "on_retry", "on_success", "on_give_up"]
@@ -164,7 +164,7 @@ class TestPolicies:
                 "did you mean on=(OSError, KeyError)?",
             ),
             says("on", KeyboardInterrupt, f"TypeError: on=KeyboardInterrupt: {CLASSES}"),
-            says("on", (OSError, 3), f"TypeError: on=(OSError, 3): {CLASSES}"),
+            says("on", (OSError, 3), f"TypeError: on=(OSError, 3): {ERRORS}"),
             says("on", 3, f"TypeError: on=3: {ERRORS}"),
             says("unless", (int,), f"TypeError: unless=(int,): {CLASSES}"),
             says("unless", "OSError", f"TypeError: unless='OSError': {ERRORS}"),
@@ -173,11 +173,11 @@ class TestPolicies:
                 coroutine_function,
                 f"TypeError: on=coroutine_function: {ERRORS}; it is a coroutine function",
             ),
-            says("until", 3, "TypeError: until=3: expected a predicate on the result"),
+            says("until", 3, "TypeError: until=3: expected a predicate on the result, or None"),
             says(
                 "until",
                 coroutine_function,
-                "TypeError: until=coroutine_function: expected a predicate on the result; "
+                "TypeError: until=coroutine_function: expected a predicate on the result, or None; "
                 "it is a coroutine function",
             ),
             says("wait", -1, f"ValueError: wait=-1: {SECONDS}"),
@@ -227,7 +227,7 @@ def enter(options):
 
 
 SYNC_FORMS = {
-    "the plain function len": lambda options: retry(**options)(len),
+    "the synchronous function len": lambda options: retry(**options)(len),
     "a sync loop": lambda options: next(iter(retrying(**options))),
     "a sync block": enter,
 }
@@ -242,10 +242,10 @@ class TestSyncForms:
     def test_hooks_that_are_awaited(self, form, name, hook):
         """Beside one that is not, and inside a partial too."""
         shown = getattr(hook, "__name__", None) or repr(hook)
-        said = f"TypeError: {name}={shown}: expected a plain function for {form}, "
+        said = f"TypeError: {name}={shown}: expected a synchronous function for {form}, "
         assert refused(SYNC_FORMS[form], {name: [print, hook]}) == f"{said}which cannot await it"
 
-    @pytest.mark.parametrize("form", ["the plain function len", "a sync block"])
+    @pytest.mark.parametrize("form", ["the synchronous function len", "a sync block"])
     def test_attempts_that_are_interrupted(self, form):
         """A loop shows the time that is left; nothing else could see it."""
         said = f"TypeError: attempt_timeout=2.0: expected None for {form}, "

@@ -1,0 +1,252 @@
+"""Async: the steps of a call that awaits, under asyncio or trio, and the wrapper of its functions.
+
+Owns the same as its twin ``sync``, function by function, and what only async code can do: cancel
+an attempt that takes too long, and end where the task was canceled.  Leaves every decision to
+``decision``, and to ``reporting`` who learns what.
+"""
+
+from __future__ import annotations
+
+from types import CoroutineType
+
+from . import _async_backend, _checks, _clock, _deadline, _decision, _reporting
+from ._attempt import GAVE_UP, NEW, NOTHING, RUNNING, SUCCEEDED, Attempt
+from ._sync import QUIET
+from ._tracebacks import context_kept, release, set_context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from ._async_backend import Timeout
+    from ._policy import Hook, Policy
+
+    A = TypeVar("A", bound=Attempt)
+
+
+def wrap(
+    fn: Callable[..., Any],
+    policy: Policy,
+    name: str,
+    fallback: Callable[[Attempt], Any] | None = None,
+) -> Callable[..., Any]:
+    """Return a coroutine function that awaits *fn* under *policy*."""
+    budget = policy.budget
+
+    async def plain(*args: Any, **kwargs: Any) -> Any:
+        start = _clock.time.monotonic()
+        before = _async_backend.cancellations()
+        attempt = None
+        # Not in a function of its own: tasks wait by the ten thousand, each with its frames.
+        try:
+            while True:
+                try:
+                    value = fn(*args, **kwargs) if kwargs else fn(*args)
+                    if type(value) is CoroutineType or _checks.is_awaitable(value):
+                        value = await value
+                except Exception as error:
+                    if attempt is None:
+                        attempt = Attempt(policy, name, start, args, kwargs)
+                    if not await settle(attempt, error, before=before):
+                        raise
+                else:
+                    if attempt is not None:
+                        await settle(attempt, None, value)
+                    elif budget is not None:
+                        _decision.credit(policy)
+                    return value
+                following = await next_attempt(attempt)
+                if following is None:
+                    with context_kept(attempt._error):
+                        raise attempt._error
+                attempt = following
+                del following  # as below
+                before = _async_backend.cancellations()
+        finally:
+            del attempt  # the error's traceback holds this frame
+
+    async def watched(*args: Any, **kwargs: Any) -> Any:
+        start = _clock.time.monotonic()
+        return await run(Attempt(policy, name, start, args, kwargs), fn, fallback)
+
+    # Where no code observes a first success, a call has no state until its first failure.
+    return plain if policy._is_plain and fallback is None else watched
+
+
+async def run(
+    attempt: Attempt, fn: Callable[..., Any], fallback: Callable[[Attempt], Any] | None = None
+) -> Any:
+    """Make *attempt* and what follows it; return the result, or raise the final error."""
+    policy, args, kwargs = attempt._policy, attempt._args, attempt._kwargs
+    try:
+        if attempt._stage is GAVE_UP:  # in a block whose time was over before the call began
+            await end(attempt)
+        while attempt._stage is NEW:
+            attempt._stage = RUNNING
+            before = _async_backend.cancellations()
+            if policy.before_attempt:
+                await fire(policy.before_attempt, attempt)
+            scope = allowed = None
+            try:
+                if policy.attempt_timeout is None:
+                    value = fn(*args, **kwargs) if kwargs else fn(*args)
+                    if _checks.is_awaitable(value):
+                        value = await value
+                else:
+                    allowed = attempt.timeout
+                    async with _async_backend.timeout(allowed) as scope:
+                        value = fn(*args, **kwargs) if kwargs else fn(*args)
+                        # 3.11 traces no way out of an `async with` but through its last line.
+                        if _checks.is_awaitable(value):  # pragma: no branch
+                            value = await value
+            except Exception as error:
+                timed_out = expired(scope, error, attempt, allowed)
+                if not await settle(attempt, error, timed_out=timed_out, before=before):
+                    if fallback is None or attempt.reason not in QUIET:
+                        raise
+                    return await finished(fallback(attempt))
+            else:
+                if not await settle(attempt, None, value, before=before):
+                    if attempt._stage is SUCCEEDED:
+                        return value
+                    break
+                del value  # a rejected result is not kept while the next attempt runs
+            following = await next_attempt(attempt)
+            if following is None:
+                break
+            attempt = following
+            del following  # as below
+        # It gave up with no exception being handled: on a result, or after a retry was decided.
+        if fallback is not None and attempt.reason in QUIET:
+            return await finished(fallback(attempt))
+        with context_kept(attempt._error):
+            raise attempt._error
+    finally:
+        # The error's traceback holds this frame: a reference from here to it would be a cycle.
+        del attempt
+
+
+def expired(
+    scope: Timeout | None, error: Exception, attempt: Attempt, allowed: float | None
+) -> bool:
+    """Return whether *error* is the TimeoutError of *scope*, and let it say which limit it was."""
+    if scope is None:
+        return False
+    policy, limit = attempt._policy, attempt._limit()
+    if allowed == policy.attempt_timeout:
+        which = "attempt_timeout"
+    else:
+        which = "timeout" if limit == policy.timeout else "deadline"
+    text = f"{attempt.name} took longer than the {allowed:.3g} s that {which} allowed"
+    return _async_backend.expired(scope, error, text)
+
+
+async def settle(
+    attempt: Attempt,
+    error: Exception | None,
+    value: Any = NOTHING,
+    *,
+    timed_out: bool = False,
+    before: int | None = None,
+) -> bool:
+    """
+    Decide what follows *attempt*, which raised *error* or else returned *value*, and report it.
+
+    Args:
+        before: The cancellations of the task when the attempt started; None: they do not matter.
+
+    Returns:
+        True: another attempt follows. False: the call has ended; ``attempt._stage`` tells how.
+    """
+    canceled = before is not None and _async_backend.was_canceled(before, error)
+    try:
+        if _decision.settle(attempt, error, value, _clock.time.monotonic(), timed_out, canceled):
+            return True
+    except Exception:
+        await end(attempt)  # a broken predicate ends the call too
+        raise
+    await end(attempt)
+    return False
+
+
+async def next_attempt(attempt: A) -> A | None:
+    """
+    Announce the retry, release what failed, sleep, and return the attempt that follows.
+
+    None: the call gave up after all, and has reported it.
+    """
+    policy = attempt._policy
+    wait: float = attempt._outcome
+    try:
+        _reporting.retry(attempt)
+        if policy.on_retry:
+            await fire(policy.on_retry, attempt)
+        stop = policy.stop
+        is_bounded = (
+            policy.timeout is not None or stop is not None or _deadline.innermost() is not None
+        )
+        follows = not is_bounded or _decision.confirm(attempt, _clock.time.monotonic(), wait)
+        if follows:
+            release(attempt._error)
+            if attempt._before_wait is not None:
+                await attempt._before_wait()
+            if stop is None:
+                await _async_backend.sleep(wait)
+            else:
+                await _async_backend.wait(stop, wait)
+            follows = not is_bounded or _decision.confirm(attempt, _clock.time.monotonic())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+        intruder = await interrupt(attempt, error)
+        try:
+            with context_kept(intruder):
+                raise intruder
+        finally:
+            del intruder  # its traceback holds this frame
+    except BaseException:
+        _decision.abandon(attempt)
+        raise
+    if not follows:
+        await end(attempt)
+        return None
+    now = 0.0 if policy.reset_after is None else _clock.time.monotonic()
+    if policy._is_unseen and not attempt._is_shown and not _reporting.retry_observers:
+        attempt._next(wait, now)
+        return attempt
+    return attempt._following(wait, now)
+
+
+async def interrupt(attempt: Attempt, intruder: Exception) -> Exception:
+    """End a call into whose wait something else has raised *intruder*; return what to raise."""
+    misuse = _async_backend.misuse(intruder)
+    if misuse is not None:  # nothing has interrupted the wait: it cannot be waited for here
+        _decision.break_off(attempt)
+        set_context(misuse, attempt._error)
+        await end(attempt)
+        return misuse
+    _decision.interrupt(attempt)
+    set_context(intruder, attempt._error)
+    await end(attempt, intruder)
+    return intruder
+
+
+async def end(attempt: Attempt, intruder: Exception | None = None) -> None:
+    """Report that the call has ended, and run the hooks of its end."""
+    _reporting.end(attempt, intruder)
+    hooks = _decision.hooks_of_end(attempt)
+    if hooks:
+        await fire(hooks, attempt)
+
+
+async def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
+    """Run *hooks*, awaiting what can be awaited; one that raises is logged and changes nothing."""
+    for hook in hooks:
+        try:
+            await finished(hook(attempt))
+        except Exception:  # noqa: BLE001 - whatever it raises
+            _reporting.hook_failed(hook, attempt)
+
+
+async def finished(answer: Any) -> Any:
+    """Return *answer* itself, or its result where it has to be awaited."""
+    return await answer if _checks.is_awaitable(answer) else answer

@@ -1,0 +1,230 @@
+"""Async backend: sleeping, timing out and cancellation under whichever library runs the task.
+
+Owns the choice between asyncio and trio, made each time at run time, and imports neither before
+it runs.  Seconds are floats.
+"""
+
+from __future__ import annotations
+
+import sys
+from _collections_abc import Coroutine
+from types import GeneratorType
+
+from . import _clock
+from ._tracebacks import chain, handled, members, without
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from types import TracebackType
+    from typing import Any, Protocol, Self
+
+    class Timeout(Protocol):
+        """An async context manager that cancels what runs in it, then raises TimeoutError."""
+
+        async def __aenter__(self) -> Any: ...
+        async def __aexit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+            /,
+        ) -> bool | None: ...
+        def expired(self) -> bool: ...
+
+
+_asyncio: Any = None  # imported when it is first needed: it is a large import
+
+
+def sleep(seconds: float) -> Awaitable[None]:
+    """Return what sleeps when it is awaited, and lets other tasks run even for 0 seconds."""
+    if _clock.is_virtual():
+        _clock.time.sleep(seconds)
+        seconds = 0
+    slept: Awaitable[None] = (_running_trio() or _asyncio or _import_asyncio()).sleep(seconds)
+    return slept
+
+
+class ForeignEventError(RuntimeError):
+    """An event belongs to another event loop or library than the one that runs the task."""
+
+
+async def wait(event: _clock.Event, seconds: float) -> None:
+    """
+    Sleep until *event* is set, at most *seconds*.
+
+    Raises:
+        ForeignEventError: as its name says.
+    """
+    if event.is_set():
+        return
+    if _clock.is_virtual() or seconds == 0:
+        await sleep(seconds)
+        return
+    scope = timeout(seconds)
+    try:
+        async with scope:
+            await _wait_for(event)
+    except TimeoutError:
+        if not scope.expired():
+            raise
+
+
+async def _wait_for(event: _clock.Event) -> None:
+    try:
+        await event.wait()
+    except RuntimeError as error:
+        raise ForeignEventError(
+            f"stop: the {type(event).__module__}.{type(event).__qualname__} belongs to another "
+            f"event loop or library than the one that runs here ({error})"
+        ) from error
+
+
+def timeout(seconds: Any) -> Timeout:
+    """Return what cancels its body after *seconds*, raising TimeoutError from its end."""
+    trio = _running_trio()
+    if trio is not None:
+        return _TrioTimeout(trio, seconds)
+    canceling: Timeout = (_asyncio or _import_asyncio()).timeout(seconds)
+    return canceling
+
+
+def expired(scope: Timeout | None, error: BaseException | None, what: str) -> bool:
+    """
+    Return whether *error* is the TimeoutError of *scope*, not one of the user's own.
+
+    Args:
+        what: Which limit it was, for the text of the error.
+    """
+    if scope is None or not scope.expired() or not isinstance(error, TimeoutError):
+        return False
+    if isinstance(scope, _TrioTimeout):
+        trace = without(_TrioTimeout.__aexit__.__code__, error.__traceback__)
+        error.__traceback__ = trace
+    if not error.args:
+        error.args = (what,)
+    return True
+
+
+def misuse(error: Exception) -> Exception | None:
+    """Return what to raise where *error* came out of a wait that cannot work here, or None."""
+    if isinstance(error, ForeignEventError):
+        wrong = RuntimeError(str(error))
+        wrong.__cause__ = error.__cause__
+        return wrong
+    if isinstance(error, RuntimeError) and not is_running():
+        wrong = RuntimeError(
+            "retrying_elegant waits under asyncio or trio, and neither runs this coroutine "
+            "(with Twisted, write `Deferred.fromFuture(asyncio.ensure_future(...))`)"
+        )
+        wrong.__cause__ = error
+        return wrong
+    return None
+
+
+def cancellations() -> int:
+    """Return how often the current task of asyncio was canceled; 0 where there is none."""
+    try:
+        task: Any = (_asyncio or sys.modules["asyncio"]).current_task()
+    except (RuntimeError, KeyError, AttributeError):  # no event loop; asyncio is not imported
+        return 0
+    return 0 if task is None else task.cancelling()
+
+
+def was_canceled(before: int, error: BaseException | None) -> bool:
+    """
+    Return whether the task was canceled while an attempt ran, which may have swallowed that.
+
+    Args:
+        before: ``cancellations()`` when the attempt started.
+        error: What the attempt ended in; None: a rejected result.
+    """
+    if cancellations() <= before:
+        return False
+    if sys.version_info >= (3, 13):
+        return True
+    # There, a TaskGroup that fails leaves the count raised.
+    return error is not None and not any(members(this) for this in chain(error, skip=handled()))
+
+
+def is_running() -> bool:
+    """Return whether asyncio or trio runs the current task."""
+    return _in_task_of("asyncio") or _in_task_of("trio.lowlevel")
+
+
+def is_coroutine(value: Any) -> bool:
+    """Return whether *value* is a coroutine of any kind; an old one is a generator."""
+    return isinstance(value, (Coroutine, GeneratorType))
+
+
+def is_unfinished(value: Any) -> bool:
+    """
+    Return whether *value*, returned by a synchronous callable, still has to be awaited.
+
+    That is so of coroutines and of asyncio's futures; of any other awaitable only while an event
+    loop runs in this thread, because elsewhere it can be a value like any other.
+    """
+    if is_coroutine(value):
+        return True
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None:
+        if isinstance(value, getattr(asyncio, "Future", ())):
+            return True
+        running = getattr(asyncio, "_get_running_loop", None)
+        if running is not None and running() is not None:
+            return True
+    return _in_task_of("trio.lowlevel")
+
+
+class _TrioTimeout:
+    """What ``asyncio.timeout`` is, for trio."""
+
+    def __init__(self, trio: Any, seconds: float) -> None:
+        self._scope = trio.CancelScope()
+        self._scope.deadline = trio.current_time() + seconds
+
+    async def __aenter__(self) -> Self:
+        self._scope.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        swallowed: bool | None = self._scope.__exit__(kind, error, trace)
+        if self.expired():
+            raise TimeoutError from error
+        return swallowed
+
+    def expired(self) -> bool:
+        canceled: bool = self._scope.cancelled_caught
+        return canceled
+
+
+def _import_asyncio() -> Any:
+    global _asyncio
+    import asyncio
+
+    _asyncio = asyncio
+    return asyncio
+
+
+def _running_trio() -> Any:
+    """Return the module trio where it runs the current task; importing it is not ours to do."""
+    # asyncio is checked as well, because trio-asyncio runs its tasks inside one of trio's.
+    if _in_task_of("trio.lowlevel") and not _in_task_of("asyncio"):
+        return sys.modules["trio"]
+    return None
+
+
+def _in_task_of(library: str) -> bool:
+    """Return whether *library* runs the current task."""
+    module: Any = sys.modules.get(library)
+    if module is None:
+        return False
+    try:
+        return module.current_task() is not None
+    except (RuntimeError, AttributeError):  # it does not run; it was not imported to the end
+        return False

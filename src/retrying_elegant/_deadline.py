@@ -1,0 +1,118 @@
+"""Deadline: one limit for every policy beneath it.
+
+Owns the class ``deadline`` and the context variable that holds the innermost one.  Leaves what
+follows from it to ``decision``.  Nothing here runs on the path of a first success.  Times are
+float seconds of the library's clock.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from . import _checks, _clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from types import TracebackType
+    from typing import Self
+
+_innermost: ContextVar[deadline | None] = ContextVar("retrying_elegant.deadline", default=None)
+
+
+class deadline:  # noqa: N801 - read as a word of the `with` statement
+    """
+    Bound every retry made inside by one moment, *seconds* from now.
+
+    No policy beneath it makes a retry at or after that moment, in this thread or task and in the
+    tasks and ``asyncio.to_thread`` calls started in it: the policy gives up with the reason
+    ``"timeout"``, as if its own ``timeout`` were the smaller of the two.  Where deadlines are
+    nested, the earlier one applies.  First attempts are always made, and a running attempt is
+    never interrupted: pass :attr:`Attempt.timeout` to the client for that.  Threads of an
+    executor do not inherit it; ``contextvars.copy_context().run`` hands it to them.
+
+    Each object is entered once.  Once it has been left, on any path, it applies nowhere, not
+    even in tasks that outlive it.
+
+    Args:
+        seconds: From entering it, as a number or a ``timedelta``. More than 0 and finite.
+
+    Raises:
+        TypeError: *seconds* is not a number of seconds.
+        ValueError: *seconds* is not positive or not finite.
+        RuntimeError: it is entered a second time.
+
+    >>> from retrying_elegant import deadline, retrying, testing
+    >>> with testing.instant(), deadline(10):
+    ...     for attempt in retrying(None, wait=4, raises=False):
+    ...         with attempt:
+    ...             risky
+    >>> attempt.number, attempt.reason
+    (3, 'timeout')
+    """
+
+    __slots__ = ("_at", "_is_open", "_outer", "_seconds")
+
+    def __init__(self, seconds: float | timedelta) -> None:
+        self._seconds = _checks.seconds("seconds", seconds, positive=True)
+        self._at: float | None = None  # the moment; None before it is entered
+        self._is_open = False
+        self._outer: deadline | None = None
+
+    def __enter__(self) -> Self:
+        if self._at is not None:
+            raise RuntimeError("this deadline has been entered before: make one for each `with`")
+        self._at = _clock.time.monotonic() + self._seconds
+        self._outer = deadline.current()
+        self._is_open = True
+        _innermost.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_open = False
+        # In another context (a generator closed elsewhere), or with a later one inside that is
+        # still open, the variable belongs to others: they skip what is closed.
+        if _innermost.get() is self:
+            _innermost.set(self._outer)
+
+    @staticmethod
+    def current() -> deadline | None:
+        """Return the innermost deadline that applies here, or None."""
+        this = _innermost.get()
+        while this is not None and not this._is_open:
+            this = this._outer
+        return this
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the earliest deadline around this one, itself included; at least 0."""
+        if self._at is None:
+            return self._seconds
+        return max(self._moment() - _clock.time.monotonic(), 0.0)
+
+    def _moment(self) -> float:
+        """Return the earliest moment of this deadline and of the open ones around it."""
+        earliest: float = self._at  # type: ignore[assignment]  # it has been entered
+        this = self._outer
+        while this is not None:
+            if this._is_open and this._at < earliest:  # type: ignore[operator]  # likewise
+                earliest = this._at  # type: ignore[assignment]  # likewise
+            this = this._outer
+        return earliest
+
+    def __repr__(self) -> str:
+        return f"deadline({self._seconds!r})"
+
+
+innermost = _innermost.get  # cheap: whether there can be a deadline here at all
+
+
+def moment() -> float | None:
+    """Return the moment at which retries end here, or None where no deadline applies."""
+    this = deadline.current()
+    return None if this is None else this._moment()

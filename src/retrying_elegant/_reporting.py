@@ -1,0 +1,183 @@
+"""Reporting: who learns what a call does.
+
+Owns the log lines, the record and note on an error that is given up on, the observers of the
+whole process, and how a failing hook is treated.  Leaves running the policy's hooks to ``sync``
+and ``async``, which differ in whether they can await them.  Nothing here changes the outcome of a
+call, and nothing here runs when a call succeeds at once.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from ._attempt import GAVE_UP, SUCCEEDED, Attempt
+from ._checks import name_of
+from ._giveup import GiveUp, class_name, headline, sign
+from ._text import one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import Logger
+    from typing import Any
+
+    Observer = Callable[[Attempt], object]
+
+# Who observes the whole process: `instrumentation` sets them. A tuple is replaced as a whole,
+# so that reading it needs no lock.
+retry_observers: tuple[Observer, ...] = ()
+give_up_observers: tuple[Observer, ...] = ()
+recovery_observers: tuple[Observer, ...] = ()
+
+# What is retried while an observer or a log line of ours is being handled is reported nowhere:
+# reporting it could continue without end.  Per context, so that other threads, tasks and
+# greenlets report as ever.
+_is_observing: ContextVar[bool] = ContextVar("retrying_elegant.observing", default=False)
+_is_logging: ContextVar[bool] = ContextVar("retrying_elegant.logging", default=False)
+
+_DEBUG, _ERROR = 10, 40  # as in logging
+_loggers: tuple[Logger, Logger, Logger] | None = None
+
+
+def retry(attempt: Attempt) -> None:
+    """Report that another attempt follows the failed one."""
+    level = attempt._policy.log_level
+    if level is not None:
+        if attempt._error is None:
+            level = min(level, _DEBUG)  # polling is not worth a warning
+        logger = (_loggers or _find_loggers())[0]
+        try:
+            if logger is not None and logger.isEnabledFor(level):
+                _log(
+                    logger,
+                    level,
+                    "retrying %s in %.2f s after attempt %d: %s",
+                    one_line(attempt.name),
+                    attempt._outcome,
+                    attempt._number,
+                    attempt._describe(attempt._error),
+                    extra=_fields(attempt, attempt._error),
+                )
+        except Exception:  # noqa: BLE001, S110 - a broken log must not hide the error
+            pass
+    if retry_observers:
+        _notify(retry_observers, attempt)
+
+
+def end(attempt: Attempt, intruder: Exception | None = None) -> None:
+    """
+    Report how the call of *attempt* has ended: its final error first of all.
+
+    Args:
+        intruder: The exception that something else raised into the wait.
+    """
+    if attempt._stage is SUCCEEDED:
+        if recovery_observers and attempt._number + attempt._earlier > 1:
+            _notify(recovery_observers, attempt)
+    elif attempt._stage is GAVE_UP:
+        _report_give_up(attempt, attempt._error if intruder is None else intruder)
+
+
+def _report_give_up(attempt: Attempt, error: Any) -> None:
+    name, number, reason = one_line(attempt.name), attempt._number, attempt._outcome
+    # A non-retryable error on the first attempt is an ordinary error: no record and no line.
+    if number > 1 or reason != "not retryable" or attempt._is_remarkable():
+        elapsed = attempt.elapsed
+        sign(error, GiveUp(name, number, elapsed, reason, _history(attempt, reason)))
+        level = attempt._policy.log_level
+        logger = (_loggers or _find_loggers())[1]
+        try:
+            if level is not None and logger is not None and logger.isEnabledFor(level):
+                _log(
+                    logger,
+                    level,
+                    "%s: %s",
+                    headline(name, number, elapsed, reason),
+                    attempt._describe(error),
+                    extra=_fields(attempt, error),
+                )
+        except Exception:  # noqa: BLE001, S110 - as above
+            pass
+    if give_up_observers:
+        _notify(give_up_observers, attempt)
+
+
+def _history(attempt: Attempt, reason: str) -> tuple[str, ...]:
+    lines = attempt._history_lines()
+    asked = _refused_hint(attempt) if reason == "not retryable" and lines else None
+    if asked is None:
+        return lines
+    return (*lines[:-1], f"{lines[-1]} (the server asked for {asked:.0f} s)")
+
+
+def _refused_hint(attempt: Attempt) -> float | None:
+    """Return the seconds that the service asked for, where a filter found them too many."""
+    rules = attempt._policy.on
+    for rule in rules if isinstance(rules, tuple) else (rules,):
+        find = getattr(rule, "_refused_hint", None)
+        asked: float | None = None if find is None else find(attempt._error)
+        if asked is not None:
+            return asked
+    return None
+
+
+def _fields(attempt: Attempt, error: Any) -> dict[str, Any]:
+    """Return the values of a log record for structured logs."""
+    return {
+        "retry_name": one_line(attempt.name),
+        "retry_attempt": attempt._number,
+        "retry_wait": attempt.next_wait,
+        "retry_elapsed": attempt.elapsed,
+        "retry_reason": attempt.reason,
+        "retry_error": None if error is None else class_name(type(error)),
+    }
+
+
+def hook_failed(hook: object, attempt: Attempt) -> None:
+    """Report that a hook has raised, where it can be seen."""
+    logger = (_loggers or _find_loggers())[2]
+    if logger is None:
+        return
+    try:
+        name, call = name_of(hook), one_line(attempt.name)
+        _log(logger, _ERROR, "hook %s of %s raised", name, call, exc_info=True)
+    except Exception:  # noqa: BLE001, S110 - as above
+        pass
+
+
+def _log(logger: Logger, level: int, template: str, *args: object, **options: Any) -> None:
+    if _is_logging.get():
+        return
+    token = _is_logging.set(True)
+    try:
+        logger.log(level, template, *args, **options)
+    finally:
+        _is_logging.reset(token)
+
+
+def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
+    """Notify *observers*; one that raises is logged and changes nothing."""
+    if _is_observing.get():
+        return
+    token = _is_observing.set(True)
+    try:
+        for observer in observers:
+            try:
+                observer(attempt)
+            except Exception:  # noqa: BLE001 - whatever it raises
+                hook_failed(observer, attempt)
+    finally:
+        _is_observing.reset(token)
+
+
+def _find_loggers() -> Any:
+    """Return the loggers of retries, of give-ups and of the package; None where there are none."""
+    global _loggers
+    try:
+        from logging import getLogger  # at the first failure: programs that succeed never pay
+
+        package = getLogger("retrying_elegant")
+        _loggers = (package.getChild("retry"), package.getChild("give_up"), package)
+    except Exception:  # noqa: BLE001 - the interpreter may be shutting down
+        return None, None, None
+    return _loggers

@@ -1,0 +1,140 @@
+"""Tracebacks: what an exception holds on to, and what is chained to it.
+
+Owns keeping an error's context when it is raised again, dropping the tracebacks of a failed
+attempt before a wait, and walking chains and groups.  Reads every attribute through
+``BaseException``, because a subclass may define ``__context__`` or ``__class__`` as a property
+that raises, and walks without recursion, because groups may be nested deeper than the stack.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, TracebackType
+    from typing import Any
+
+_fields: Any = BaseException.__dict__
+_context_of = _fields["__context__"].__get__
+_set_context = _fields["__context__"].__set__
+_cause_of = _fields["__cause__"].__get__
+_traceback_of = _fields["__traceback__"].__get__
+_set_traceback = _fields["__traceback__"].__set__
+_members_of: Any = BaseExceptionGroup.__dict__["exceptions"].__get__
+
+
+def members(error: BaseException) -> tuple[BaseException, ...]:
+    """Return the exceptions directly in the group *error*; empty if it is not a group."""
+    found: tuple[BaseException, ...] = ()
+    if issubclass(type(error), BaseExceptionGroup):
+        found = _members_of(error)
+    return found
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors in *error* and in the groups in it, or *error* itself if it is not one."""
+    rest = [error]
+    while rest:
+        this = rest.pop()
+        inner = members(this)
+        if inner:
+            rest += reversed(inner)
+        else:
+            yield this
+
+
+def handled() -> list[BaseException]:
+    """Return the exceptions that the code around the call is handling, innermost first."""
+    found: list[BaseException] = []
+    this = sys.exception()
+    while this is not None and not any(this is known for known in found):
+        found.append(this)
+        this = _context_of(this)
+    return found
+
+
+def chain(error: BaseException, *, skip: list[BaseException]) -> Iterator[BaseException]:
+    """Yield *error* and everything chained to it or grouped in it, once each, without *skip*."""
+    seen = {id(known) for known in skip}
+    rest: list[BaseException | None] = [error]
+    while rest:
+        this = rest.pop()
+        if this is None or id(this) in seen:
+            continue
+        seen.add(id(this))
+        yield this
+        rest += (_context_of(this), _cause_of(this), *members(this))
+
+
+def release(error: BaseException | None) -> None:
+    """
+    Drop the tracebacks of *error* and of the errors chained to it.
+
+    They hold every frame of the failed attempt, and the frames every local.  What the caller
+    was handling before the call does not belong to the attempt: it is kept whole.
+    """
+    if error is None:
+        return
+    around = sys.exception()
+    if around is _context_of(error) is _cause_of(error) is None and not issubclass(
+        type(error), BaseExceptionGroup
+    ):  # alone, as nearly all are
+        _set_traceback(error, None)
+        return
+    kept = {id(this) for this in handled()}
+    rest: list[BaseException | None] = [error]
+    while rest:
+        this = rest.pop()
+        # Where the traceback is gone already, this was done after an earlier attempt.
+        if this is not None and id(this) not in kept and _traceback_of(this) is not None:
+            _set_traceback(this, None)
+            rest += (_context_of(this), _cause_of(this), *members(this))
+
+
+def set_context(error: BaseException, context: BaseException | None) -> None:
+    """Make *context* the ``__context__`` of *error*, unless that would close a circle."""
+    if context is error or context is None:
+        return
+    last, around = error, handled()
+    seen: list[BaseException] = []
+    while True:
+        seen.append(last)
+        following: BaseException | None = _context_of(last)
+        if following is context:
+            return
+        if following is None or any(following is known for known in (*around, *seen)):
+            break
+        last = following
+    if not any(known is this for known in chain(context, skip=around) for this in seen):
+        _set_context(last, context)
+
+
+class context_kept:  # noqa: N801 - read as a word of the `with` statement
+    """
+    Keep the ``__context__`` of *error*, which is raised again inside.
+
+    Raising an error where the caller handles another would replace it.  A context manager,
+    because a function would add its own frame to the traceback.
+    """
+
+    __slots__ = ("_context", "_error")
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self._context = _context_of(error)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        _set_context(self._error, self._context)
+
+
+def without(code: CodeType, trace: TracebackType | None) -> TracebackType | None:
+    """Return *trace* without the entries of *code*, which are of no use to users."""
+    if trace is None:
+        return None
+    trace.tb_next = without(code, trace.tb_next)
+    return trace.tb_next if trace.tb_frame.f_code is code else trace
