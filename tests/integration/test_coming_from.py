@@ -1,7 +1,7 @@
 """The page for those who come from another library: each row is played, and none is missing.
 
-Needs tenacity, stamina, backoff, retrying, retry2 and opnieuw; some rows prometheus-client and
-structlog.  No test waits.
+Needs tenacity, stamina, backoff, retrying, retry2, opnieuw and google-api-core; some rows
+prometheus-client and structlog.  No test waits.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def libraries() -> list[Library]:
     """All of them, in the order of the page."""
     from . import (
         backoff_rows,
+        google_rows,
         opnieuw_rows,
         retry_rows,
         retrying_rows,
@@ -31,6 +32,7 @@ def libraries() -> list[Library]:
         retrying_rows,
         retry_rows,
         opnieuw_rows,
+        google_rows,
     )
     return [module.LIBRARY for module in modules]
 
