@@ -45,8 +45,8 @@ templates_path = ["_templates"]
 nitpicky = True
 nitpick_ignore = [
     ("py:class", name)
-    for name in ("AllFields", "Logger", "MeterProvider", "Reason", "Registry", "timedelta")
-]
+    for name in ("AllFields", "Event", "Logger", "MeterProvider", "Reason", "Registry", "timedelta")
+] + [("py:attr", "GiveUp.reason")]  # listed with its class
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
