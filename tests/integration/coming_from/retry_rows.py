@@ -62,10 +62,8 @@ KEYWORDS = Table(
         ),
         Row(
             "page = retry_call(fetch, tries=3, logger=None)",
-            'logging.getLogger("retrying_elegant").disabled = True\npage = retry(3, '
-            "wait=0)(fetch)()",
+            "page = retry(3, wait=0, log_level=None)(fetch)()",
             loggers=("retry.api", "retrying_elegant"),
-            after=("", 'logging.getLogger("retrying_elegant").disabled = False'),
         ),
         Row(
             'page = retry_call(f=fetch, fargs=["url"], fkwargs={"size": 1}, tries=3)',

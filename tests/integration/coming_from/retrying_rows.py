@@ -51,11 +51,8 @@ STOP = Table(
         ),
         Row(
             "stop_func=lambda attempts, delay_ms: attempts >= 2 and delay_ms >= 10000",
-            "for attempt in retrying(None, wait=0, "
-            "on=lambda error: attempt.number < 2 or attempt.elapsed < 10):\n"
-            "    with attempt:\n"
-            '        page = fetch("url", size=1)',
-            "Any rule of your own: in a loop, a predicate sees `attempt`.",
+            "attempts=None, wait=lambda a: math.inf if a.number >= 2 and a.elapsed >= 10 else 0",
+            "Any rule of your own: a wait callable that returns `math.inf` ends the call.",
             SLOW,
         ),
     ),

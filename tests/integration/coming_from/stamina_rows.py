@@ -300,10 +300,9 @@ HOOKS = Table(
         ),
         Row(
             "stamina.instrumentation.set_on_retry_hooks([])\npage = load()",
-            'logging.getLogger("retrying_elegant").disabled = True\npage = load()',
-            "Nothing else is notified unless you configure it.",
+            'logging.getLogger("retrying_elegant").setLevel(logging.ERROR)\npage = load()',
+            "For one policy: `log_level=None`. Nothing else is notified unless you configure it.",
             loggers=("stamina", "retrying_elegant"),
-            after=("", 'logging.getLogger("retrying_elegant").disabled = False'),
         ),
         Absent(
             "`get_on_retry_hooks()`",

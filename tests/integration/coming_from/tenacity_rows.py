@@ -174,30 +174,28 @@ STOP = Table(
         ),
         Row(
             "stop=stop_when_event_set(event)",
-            "attempts=None, unless=lambda error: event.is_set()",
-            "The error then counts as not retryable: it is raised, and `fallback` is not called.",
+            "attempts=None, stop=event",
+            "A wait in progress ends immediately, too. In async code: an `asyncio.Event`.",
+            sync_only=True,
         ),
         Row(
             "stop=stop_when_event_set(event), retry=retry_if_result(lambda page: page is None), "
             "retry_error_callback=lambda s: s.outcome.result()",
-            "attempts=None, on=(), until=lambda page: page is not None or event.is_set()",
+            "attempts=None, on=(), until=lambda page: page is not None, stop=event, "
+            "fallback=lambda a: a.result",
             "The same for polling.",
             PENDING,
+            sync_only=True,
         ),
         Row(
             "stop=lambda s: s.attempt_number >= 3",
-            "for attempt in retrying(on=lambda error: attempt.number < 3, wait=0):\n"
-            "    with attempt:\n"
-            '        page = fetch("url", size=1)',
-            "Any rule of your own: in a loop, a predicate can use `attempt`. An error that "
-            "it rejects counts as not retryable.",
+            "wait=lambda a: math.inf if a.number >= 3 else 0",
+            "Any rule of your own: a wait callable that returns `math.inf` ends the call, with the "
+            'reason `"wait"`.',
         ),
         Row(
             "stop=stop_all(stop_after_attempt(2), stop_after_delay(10))",
-            "for attempt in retrying(None, wait=0, "
-            "on=lambda error: attempt.number < 2 or attempt.elapsed < 10):\n"
-            "    with attempt:\n"
-            '        page = fetch("url", size=1)',
+            "attempts=None, wait=lambda a: math.inf if a.number >= 2 and a.elapsed >= 10 else 0",
             "The same for `&`.",
             script=SLOW,
         ),
