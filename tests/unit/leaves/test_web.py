@@ -8,6 +8,7 @@ import copy
 import errno
 import http
 import http.client
+import math
 import os
 import pickle
 import socket
@@ -24,7 +25,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from web_parts import STATUSES, answered, caused, fake, header
 
-from retrying_elegant import TryAgain, retry, web
+from retrying_elegant import RetryError, TryAgain, given_up, retry, web
 
 
 class TestStandardLibrary:
@@ -207,10 +208,49 @@ class TestRefusedHint:
             assert web.transient(error) is False
             assert web.Transient(max_retry_after=seconds)._refused_hint(error) is None
 
+    def test_in_the_note(self):
+        """Where there is a note at all."""
+        errors = iter([ConnectionResetError(), answered(503, header("3000"))])
+
+        @retry(on=web.transient, wait=1)
+        def fetch():
+            raise next(errors)
+
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            fetch()
+        assert caught.value.__notes__[0].endswith("(the server asked for 3000 s)")
+
     def test_another_method(self):
         """A request that may not be sent twice is not transient whatever the server asked for."""
         error = answered(503, header("3000"), method="POST")
         assert web.Transient(methods=["GET"])._refused_hint(error) is None
+
+
+class TestOfResults:
+    """Where a response is judged by `until`, its hint can be the wait; a bound makes it give up."""
+
+    @pytest.mark.parametrize(
+        ("value", "reason", "slept"),
+        [("7", "attempts", [7.0]), ("3600", "wait", []), (None, "attempts", [1.0])],
+    )
+    def test_bound(self, waits, value, reason, slept):
+        """As the guide has it."""
+
+        def asked_for(attempt):
+            seconds = web.retry_after(attempt.result)
+            if seconds is None:
+                return 1.0
+            return seconds if seconds <= 60 else math.inf
+
+        @retry(2, until=lambda response: response.status_code != 503, wait=asked_for)
+        def page():
+            headers = {} if value is None else header(value)
+            return types.SimpleNamespace(status_code=503, headers=headers)
+
+        with pytest.raises(RetryError) as caught:
+            page()
+        assert given_up(caught.value).reason == reason
+        assert waits == slept
 
 
 class TestTold:
