@@ -189,12 +189,18 @@ def _cut_off(error: BaseException) -> bool:
     return "closed connection" in text_of(error)
 
 
+def _not_http(error: BaseException) -> bool | None:
+    """urllib3-future keeps of h11's error only the text."""
+    return False if text_of(error).startswith(("illegal ", "malformed ")) else None
+
+
 # The class is not enough: a function of the error decides, or leaves it open with None.
 DETAILS: dict[str, Callable[[BaseException], bool | None]] = {
     "builtins.OSError": _network_trouble,
     "socket.gaierror": _resolver_did_not_answer,
     "aiodns.DNSError": _ares_did_not_answer,
     "h11.RemoteProtocolError": _cut_off,
+    "urllib3.ProtocolError": _not_http,
 }
 
 KNOWN = frozenset({*SETTLED, *WRAPPERS, *STATUS_AT, *STATUS_AFTER, *CODES, *DETAILS})

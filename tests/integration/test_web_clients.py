@@ -4,128 +4,27 @@ What the unit tests say of errors by their names, this file says of the errors t
 the clients really raise: nothing here makes an error itself.
 """
 
-import asyncio
-import contextlib
 import http.client
 import socket
 import time
 import urllib.error
-import urllib.request
 from email.utils import formatdate
-from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
+import httpx2
 import pytest
 import requests
 import urllib3
 from fault_server import FaultServer, untrusted_tls
+from web_clients import CLIENTS, clients, failure
 
 from retrying_elegant import TryAgain, web
 
-PATIENCE = 0.3  # seconds a client waits; a healthy answer comes in thousandths of that
 STATUSES = (408, 425, 429, 500, 502, 503, 504)
-
-
-# The clients: each asks once, reads the whole answer, raises for a bad status, gives the response.
-
-
-def with_urllib(url, method="GET", proxy=None):
-    proxies = {"http": proxy, "https": proxy} if proxy else {}
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
-    with opener.open(urllib.request.Request(url, method=method), timeout=PATIENCE) as response:
-        response.read()
-        return response
-
-
-def with_http_client(url, method="GET", proxy=None):
-    secure, host = urlsplit(url).scheme == "https", urlsplit(url).netloc
-    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = connect(urlsplit(proxy).netloc if proxy else host, timeout=PATIENCE)
-    if proxy:
-        connection.set_tunnel(host)
-    with contextlib.closing(connection):
-        path = urlsplit(url)._replace(scheme="", netloc="").geturl()
-        connection.request(method, path or "/")
-        with connection.getresponse() as response:
-            response.read()
-            return response
-
-
-def with_requests(url, method="GET", proxy=None):
-    with requests.Session() as session:
-        session.trust_env = False
-        options = {"proxies": {"http": proxy, "https": proxy} if proxy else {}, "stream": True}
-        with session.request(method, url, timeout=PATIENCE, **options) as response:
-            response.raise_for_status()
-            response.content  # noqa: B018 - it reads
-            return response
-
-
-def with_urllib3(url, method="GET", proxy=None):
-    # It has retries of its own; with none left, a status in the list becomes an error.
-    retries = urllib3.Retry(0, status_forcelist=range(400, 600), allowed_methods=None)
-    return with_urllib3_without_retries(url, method, proxy, retries)
-
-
-def with_urllib3_without_retries(url, method="GET", proxy=None, retries=False):
-    pool = urllib3.ProxyManager(proxy) if proxy else urllib3.PoolManager()
-    options = {"timeout": PATIENCE, "retries": retries, "preload_content": False}
-    with pool, pool.request(method, url, **options) as response:
-        response.read()
-        return response
-
-
-def with_httpx(url, method="GET", proxy=None):
-    with httpx.Client(timeout=PATIENCE, trust_env=False, proxy=proxy) as client:
-        response = client.request(method, url)
-        response.raise_for_status()
-        return response
-
-
-def with_httpx_async(url, method="GET", proxy=None):
-    async def fetch():
-        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, proxy=proxy) as client:
-            response = await client.request(method, url)
-            response.raise_for_status()
-            return response
-
-    return asyncio.run(fetch())
-
-
-def with_aiohttp(url, method="GET", proxy=None, resolver=aiohttp.ThreadedResolver, **options):
-    async def fetch():
-        timeout = aiohttp.ClientTimeout(sock_connect=PATIENCE, sock_read=PATIENCE)
-        connector = aiohttp.TCPConnector(resolver=resolver(**options))
-        async with (
-            aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
-            session.request(method, url, proxy=proxy) as response,
-        ):
-            await response.read()
-            response.raise_for_status()
-            return response
-
-    return asyncio.run(fetch())
-
-
-CLIENTS = {
-    "urllib": with_urllib,
-    "http.client": with_http_client,
-    "requests": with_requests,
-    "urllib3": with_urllib3,
-    "urllib3 without retries": with_urllib3_without_retries,
-    "httpx": with_httpx,
-    "httpx async": with_httpx_async,
-    "aiohttp": with_aiohttp,
-}
 NO_ERROR_FOR_A_STATUS = {"http.client", "urllib3 without retries"}
 NO_HEADERS_IN_THE_ERROR = {"urllib3"}
 NO_METHOD_IN_THE_ERROR = {"urllib3"}
-
-
-def clients(*, but=frozenset()):
-    """Run a test with every client, except those it does not apply to."""
-    return pytest.mark.parametrize("client", [name for name in CLIENTS if name not in but])
 
 
 @pytest.fixture(scope="module")
@@ -149,16 +48,6 @@ def no_name(monkeypatch):
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
     return answer
-
-
-def failure(client, url, **kwargs):
-    """The error that *client* raises when it asks for *url*."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which class it is, is the client's
-        CLIENTS[client](url, **kwargs)
-    closing = getattr(caught.value, "close", None)  # urllib's is a response as well
-    if closing is not None:
-        closing()
-    return caught.value
 
 
 # Is it transient?  Of every client the same is expected.
@@ -335,9 +224,9 @@ class TestMethods:
 
     @clients()
     def test_without_an_answer(self, faults, client):
-        """Where nothing was answered, only requests and httpx still know the method."""
+        """Where nothing was answered, only requests, httpx and httpx2 still know the method."""
         error = failure(client, faults.url("close"), method="POST")
-        known = client.split()[0] in {"requests", "httpx"}
+        known = client.split()[0] in {"requests", "httpx", "httpx2"}
         assert self.SAFE(error) is not known
 
 
@@ -404,10 +293,13 @@ TRANSIENT = {
         NewConnectionError ProtocolError ReadTimeoutError TimeoutError httplib_IncompleteRead
         ConnectionError
     """,
-    httpx: """
+    **dict.fromkeys(
+        (httpx, httpx2),
+        """
         CloseError ConnectError ConnectTimeout NetworkError PoolTimeout ReadError ReadTimeout
         RemoteProtocolError TimeoutException WriteError WriteTimeout
-    """,
+        """,
+    ),
     aiohttp: """
         ClientConnectionError ClientConnectionResetError ClientConnectorError ClientOSError
         ClientPayloadError ClientProxyConnectionError ConnectionTimeoutError

@@ -67,6 +67,20 @@ class TestTwins:
         error = fake(name, response=types.SimpleNamespace(status_code=status))
         assert web.transient(error) is expected
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("illegal status line: bytearray(b'SSH-2.0')", False),
+            ("malformed data", False),
+            ("Remote end closed connection without response", True),
+            ("not illegal", True),
+        ],
+    )
+    def test_responses_that_are_not_http(self, text, expected):
+        """urllib3-future, beneath niquests, says so in the text only."""
+        error = fake("urllib3_future.exceptions.ProtocolError", text)
+        assert web.transient(fake("niquests.exceptions.ConnectionError", error)) is expected
+
     def test_proxies_of_httpcore(self):
         """The status of a proxy's response is in the text only."""
         assert web.transient(fake("httpcore2.ProxyError", "502 Bad Gateway")) is True
