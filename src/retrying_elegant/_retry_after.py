@@ -3,7 +3,7 @@
 Owns reading the headers of errors, responses and mappings: ``Retry-After`` and ``Retry-After-Ms``,
 ``x-should-retry``, and the pushback of gRPC, which is in the trailing metadata.  Leaves to ``web``
 whether an error is transient, and which hints are too long.  Hints are float seconds from now.
-Whatever a source does when it is looked at, nothing is raised from here.
+Whatever a source does when it is looked at, no error is raised from here.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _NEVER_SENT = names_in(
     """
 )
 
-# What the error wraps decides; where nothing is wrapped, or nothing known, this does.  aiobotocore
+# What the error wraps decides; if there is none, or none that is known, this does.  aiobotocore
 # raises EndpointConnectionError for connections that broke, too: it wraps what happened.
 _WRAPPERS = {
     "urllib.URLError": False,
@@ -96,8 +96,8 @@ def unsent(error: BaseException, /) -> bool:
     """
     Return whether the request was certainly never sent, so that sending it again is safe.
 
-    That is so where no connection was made: it was refused, the host could not be reached or
-    its name not be resolved, connecting or waiting for a place in the pool took too long, or the
+    That is so if no connection was made: the server refused it, the host could not be reached or
+    its name not resolved, connecting or waiting for a place in the pool took too long, or the
     TLS handshake failed.  It is False for everything else, including a connection that was closed
     or reset, because the server may have executed the request.  Of an exception group, every
     member must be unsent.
@@ -119,7 +119,7 @@ def unsent(error: BaseException, /) -> bool:
 
 
 def _judge(error: BaseException, depth: int) -> bool | None:
-    """Whether *error* is unsent; None if nothing is known of it."""
+    """Whether *error* is unsent; None if it is not known."""
     if depth == 0:
         return None
     if isinstance(error, BaseExceptionGroup):

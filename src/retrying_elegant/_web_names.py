@@ -238,7 +238,7 @@ def inside(name: str, error: BaseException) -> BaseException | None:
 
 
 def status_of(name: str, error: BaseException) -> int | None:
-    """Return the HTTP status that *error*, known by *name*, stands for, if it does."""
+    """Return the HTTP status in *error*, known by *name*, if there is one."""
     if name == "botocore.ClientError":
         status = entry(look(error, "response"), "ResponseMetadata", "HTTPStatusCode")
         return status if isinstance(status, int) else None

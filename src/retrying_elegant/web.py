@@ -7,7 +7,7 @@ request was sent at all to ``_unsent``.  No client is imported.  Hints are float
 
 Three rules hold here: an error that is not in the tables is not transient; of an error that wraps
 another, the inner one is judged first; and whatever an error or a response does when it is looked
-at (it raises, it has no such attribute), nothing is raised from here.
+at (it raises, it has no such attribute), no error is raised from here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Transient(Value):
     A filter for ``on``: retry what another attempt may fix.
 
     Called with an error, it returns True, or ``TryAgain(after=seconds)`` where the server said
-    when to come back, or False.  Transient are: connections refused, reset, aborted or closed
+    when to retry, or False.  Transient are: connections refused, reset, aborted or closed
     early; networks and hosts that cannot be reached; timeouts; responses cut short; a resolver
     that did not answer; the *statuses*; and the codes of gRPC and AWS that mean "try later".  Not
     transient are certificates that fail, bad URLs, names that do not exist, other statuses,
@@ -64,7 +64,7 @@ class Transient(Value):
             that is known to come from another method is not transient, because its request may
             have been executed.  Not every error knows its method; see the guide.
         max_retry_after: Seconds, at least 0.  Where the server asks for more, the error is not
-            transient: coming back sooner would only add to its load.
+            transient: retrying sooner would only add to its load.
 
     Raises:
         TypeError: *statuses* or *methods* is not a collection, or holds something other than
@@ -125,7 +125,7 @@ class Transient(Value):
             return False
 
     def _judge(self, error: BaseException, depth: int) -> bool | TryAgain | None:
-        """The result for *error*, or None if nothing is known of it."""
+        """The result for *error*, or None if it is not known."""
         if depth == 0:
             return None
         if isinstance(error, BaseExceptionGroup):

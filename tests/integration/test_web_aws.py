@@ -18,8 +18,11 @@ from retrying_elegant import TryAgain, web
 STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 
-def failure(service, url, proxy=None):
-    """The error of one request to *service* at *url*."""
+ONCE = {"retries": {"total_max_attempts": 1}}
+
+
+def failure(service, url, proxy=None, own=ONCE):
+    """The error of one request to *service* at *url*, with botocore's *own* retries."""
     client = botocore.session.get_session().create_client(
         service,
         region_name="eu-north-1",
@@ -27,10 +30,10 @@ def failure(service, url, proxy=None):
         aws_access_key_id="none",
         aws_secret_access_key="none",
         config=Config(
-            retries={"total_max_attempts": 1},
             connect_timeout=0.3,
             read_timeout=0.3,
             proxies={"http": proxy, "https": proxy} if proxy else {},
+            **own,
         ),
     )
     ask = {"dynamodb": lambda: client.list_tables(), "s3": lambda: client.list_buckets()}
@@ -134,3 +137,14 @@ class TestResponses:
         assert verdict.after == web.retry_after(error.response) == 7.0
         server.give(503, {"Retry-After": "3000"})
         assert web.transient(failure("dynamodb", server.url)) is False
+
+
+class TestOwnRetries:
+    """The guide says how many there are, and how they are turned off."""
+
+    @pytest.mark.parametrize(("own", "requests"), [({}, 3), (ONCE, 1)])
+    def test_requests(self, server, own, requests):
+        """By default, three requests."""
+        server.give(503)
+        failure("s3", server.url, own=own)
+        assert len(server.requests) == requests

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from concurrent import futures
+from typing import ClassVar
 
 import grpc
 import grpc.aio
@@ -26,8 +27,11 @@ CODES = [code.name for code in grpc.StatusCode if code is not grpc.StatusCode.OK
 class Ending(grpc.GenericRpcHandler):
     """Methods called /x/CODE, which end with that code and the metadata that they are sent."""
 
+    calls: ClassVar[list[str]] = []
+
     def service(self, details):
         name = details.method.rpartition("/")[2]
+        self.calls.append(name)
         sent = details.invocation_metadata
 
         def end(request, context):
@@ -160,6 +164,28 @@ class TestPushback:
     def test_with_another_code(self, target, call):
         """It says when, not whether."""
         assert web.transient(failure(call, target, "NOT_FOUND", pushback("5"))) is False
+
+
+class TestOwnRetries:
+    """The guide says how they are turned off."""
+
+    POLICY = (
+        '{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3, "backoffMultiplier": 1,'
+        '"initialBackoff": "0.01s", "maxBackoff": "0.01s", "retryableStatusCodes": ["UNAVAILABLE"]'
+        "}}]}"
+    )
+
+    @pytest.mark.parametrize(("enabled", "calls"), [(1, 3), (0, 1)])
+    def test_calls(self, target, enabled, calls):
+        """Those that the service config asks for."""
+        options = [("grpc.service_config", self.POLICY), ("grpc.enable_retries", enabled)]
+        before = len(Ending.calls)
+        with (
+            grpc.insecure_channel(target, options=options) as channel,
+            pytest.raises(grpc.RpcError),
+        ):
+            channel.unary_unary("/x/UNAVAILABLE")(b"", timeout=5)
+        assert len(Ending.calls) == before + calls
 
 
 GOOGLE = {

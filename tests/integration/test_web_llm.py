@@ -38,10 +38,13 @@ SDKS = {
 every_sdk = pytest.mark.parametrize("sdk", SDKS)
 
 
-def ask(sdk, url):
-    """Send one message to the API at *url*."""
+ONCE = {"max_retries": 0}
+
+
+def ask(sdk, url, own=ONCE):
+    """Send one message to the API at *url*, with the SDK's *own* retries."""
     make, asks = SDKS[sdk]
-    options = {"api_key": "none", "base_url": url, "max_retries": 0, "timeout": 0.3}
+    options = {"api_key": "none", "base_url": url, "timeout": 0.3, **own}
     if "async" not in sdk:
         with make(**options) as client:
             return asks(client)
@@ -53,9 +56,9 @@ def ask(sdk, url):
     return asyncio.run(call())
 
 
-def failure(sdk, url):
+def failure(sdk, url, own=ONCE):
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which class it is, is the SDK's
-        ask(sdk, url)
+        ask(sdk, url, own)
     return caught.value
 
 
@@ -153,3 +156,15 @@ class TestStatuses:
         """The server's word goes before its status."""
         server.give(status, {"x-should-retry": told})
         assert web.transient(failure(sdk, server.url)) is (told == "true")
+
+
+@every_sdk
+class TestOwnRetries:
+    """The guide says how many there are, and how they are turned off."""
+
+    @pytest.mark.parametrize(("own", "requests"), [({}, 3), (ONCE, 1)])
+    def test_requests(self, server, sdk, own, requests):
+        """By default, three requests."""
+        server.give(503, {"retry-after-ms": "1"})
+        failure(sdk, server.url, own)
+        assert len(server.requests) == requests
