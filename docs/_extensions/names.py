@@ -17,8 +17,8 @@ import retrying_elegant
 # Where each name of the package is explained, the most thorough page first.
 GUIDES = {
     "retry": ("start", "choosing", "timeouts", "async"),
-    "retrying": ("start", "tutorial", "timeouts", "async"),
-    "Policy": ("start", "choosing", "timeouts", "at-scale"),
+    "retrying": ("start", "tutorial", "timeouts", "long-lived", "async"),
+    "Policy": ("start", "choosing", "timeouts", "long-lived", "libraries", "at-scale"),
     "Attempt": ("observing", "timeouts", "testing"),
     "given_up": ("start", "layers", "testing"),
     "GiveUp": ("start",),
@@ -29,7 +29,7 @@ GUIDES = {
     "web": ("web", "choosing", "recipes"),
     "db": ("databases",),
     "clients": ("clients",),
-    "deadline": ("timeouts",),
+    "deadline": ("timeouts", "layers", "libraries"),
     "testing": ("testing",),
     "instrumentation": ("observing", "at-scale"),
 }
