@@ -41,10 +41,8 @@ _loggers: tuple[Logger, Logger, Logger] | None = None
 
 def retry(attempt: Attempt) -> None:
     """Report that another attempt follows the failed one."""
-    level = attempt._policy.log_level
+    level = level_of_retry(attempt)
     if level is not None:
-        if attempt._error is None:
-            level = min(level, _DEBUG)  # polling is not worth a warning
         logger = (_loggers or _find_loggers())[0]
         try:
             if logger is not None and logger.isEnabledFor(level):
@@ -64,6 +62,23 @@ def retry(attempt: Attempt) -> None:
         _notify(retry_observers, attempt)
 
 
+def level_of_retry(attempt: Attempt) -> int | None:
+    """Return the level at which the retry that follows *attempt* is logged; None: it is not."""
+    level = attempt._policy.log_level
+    if level is not None and attempt._error is None:
+        return min(level, _DEBUG)  # polling is not worth a warning
+    return level
+
+
+def is_reported(attempt: Attempt) -> bool:
+    """
+    Return whether giving up on *attempt* is worth a record and a line.
+
+    A non-retryable error on the first attempt is an ordinary error.
+    """
+    return attempt._number > 1 or attempt._outcome != "not retryable" or attempt._is_remarkable()
+
+
 def end(attempt: Attempt, intruder: Exception | None = None) -> None:
     """
     Report how the call of *attempt* has ended: its final error first of all.
@@ -80,8 +95,7 @@ def end(attempt: Attempt, intruder: Exception | None = None) -> None:
 
 def _report_give_up(attempt: Attempt, error: Any) -> None:
     name, number, reason = one_line(attempt.name), attempt._number, attempt._outcome
-    # A non-retryable error on the first attempt is an ordinary error: no record and no line.
-    if number > 1 or reason != "not retryable" or attempt._is_remarkable():
+    if is_reported(attempt):
         elapsed = attempt.elapsed
         sign(error, GiveUp(name, number, elapsed, reason, _history(attempt, reason)))
         level = attempt._policy.log_level

@@ -7,7 +7,6 @@ Owns the class ``retrying`` and which of its forms each statement starts.  Leave
 from __future__ import annotations
 
 from ._block import AsyncBlock, Block
-from ._locks import new_lock
 from ._loop import Loop
 from ._policy import UNSET, resolve
 
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
 
     from ._block import AnyBlock
     from ._policy import AllFields, Policy
-
-
-# Held while any block is opened: a lock in each object would be paid for by every loop.
-_opening = new_lock()
 
 
 class retrying(Loop):  # noqa: N801 - read as a word of the statement
@@ -145,13 +140,14 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
         return self._close(error)
 
     def _open(self, block: AnyBlock, statement: str) -> None:
-        with _opening:
-            if self._block is not None:
-                raise RuntimeError(
-                    f"this retrying object is in use as a block: write `{statement} retrying(...)` "
-                    "with an object of its own for each"
-                )
+        # Without a call in between, so that no handler or thread comes between (see `_atomic`).
+        if self._block is None:
             self._block = block
+        else:
+            raise RuntimeError(
+                f"this retrying object is in use as a block: write `{statement} retrying(...)` "
+                "with an object of its own for each"
+            )
         block.begin()
 
     def _close(self, error: BaseException | None) -> bool:

@@ -47,6 +47,9 @@ __all__ = ["Handle", "observe", "opentelemetry", "prometheus", "structlog"]
 
 _NAME = "retrying_elegant"  # of the logger, and of the meter
 
+# The methods of structlog's loggers, by the least level that each is for.
+_METHODS = ((50, "critical"), (40, "error"), (30, "warning"), (20, "info"))
+
 # The counters, in Prometheus and OpenTelemetry alike: name, description, labels.
 _COUNTERS = (
     ("retrying_elegant_retries_total", "Retries that were decided.", ("name", "error")),
@@ -275,11 +278,13 @@ def opentelemetry(*, meter_provider: MeterProvider | None = None) -> Handle:
 
 def structlog(logger: Logger | None = None) -> Handle:
     """
-    Log retries and give-ups as key-value events, at warning level, with structlog.
+    Log retries and give-ups as key-value events with structlog.
 
     ``retrying`` has the keys *call*, *attempt*, *wait*, *error* and *text*; ``gave up``
-    has *call*, *attempts*, *elapsed*, *reason*, *error* and *text*: what the lines of
-    the logger ``retrying_elegant`` say.  Never arguments or results.
+    has *call*, *attempts*, *elapsed*, *reason*, *error* and *text*.  Arguments and results are
+    never logged.  The events are those that have a line in the log of :mod:`logging`, at the
+    same level: the policy's ``log_level``, at most debug for a rejected result.  Levels
+    between those that structlog has methods for are rounded down.
 
     Args:
         logger: The structlog logger to use; None: ``structlog.get_logger()`` for the
@@ -290,7 +295,7 @@ def structlog(logger: Logger | None = None) -> Handle:
 
     Raises:
         ImportError: ``structlog`` is not installed.
-        TypeError: *logger* has no plain method ``warning``.
+        TypeError: *logger* has no synchronous method ``warning``.
     """
     library = _library("structlog", "structlog")
     log: Any = library.get_logger(_NAME) if logger is None else logger
@@ -298,12 +303,20 @@ def structlog(logger: Logger | None = None) -> Handle:
     if not hasattr(log, "warning") or _checks.is_coroutine_function(log.warning):
         _checks.reject(TypeError, "logger", logger, rule)
 
-    # The key is "call", for the records of `logging`, where events may end up, have a "name".
+    def say(level: int | None, event: str, attempt: Attempt, values: dict[str, Any]) -> None:
+        if level is not None:
+            method = next((name for least, name in _METHODS if level >= least), "debug")
+            # The key is "call", because records of `logging`, where events may go, have a "name".
+            getattr(log, method)(event, call=_name(attempt), **values)
+
     def on_retry(attempt: Attempt) -> None:
-        log.warning("retrying", call=_name(attempt), **_retry_values(attempt))
+        level = _reporting.level_of_retry(attempt)
+        say(level, "retrying", attempt, _retry_values(attempt))
 
     def on_give_up(attempt: Attempt) -> None:
-        log.warning("gave up", call=_name(attempt), **_give_up_values(attempt))
+        if _reporting.is_reported(attempt):
+            level = attempt._policy.log_level
+            say(level, "gave up", attempt, _give_up_values(attempt))
 
     return Handle(on_retry, on_give_up, None, target=("structlog", id(logger)))
 

@@ -369,7 +369,7 @@ class TestOpenTelemetry:
             with instrumentation.opentelemetry(meter_provider=meter_provider):
                 retry(name="fetch")(flaky(Lost(), "value"))()
         assert counted(reader)["retrying_elegant_recoveries_total", ("name", "fetch")] == 3
-        assert {record.name for record in caplog.records} == {"retrying_elegant"}
+        assert {record.name for record in caplog.records} == {"retrying_elegant.retry"}
 
     def test_twice_on_one_provider(self, reader, tracer, spans, meter_provider):
         """Counted once, and one event on the span."""
@@ -456,12 +456,16 @@ class TestStructlog:
         assert (polled["error"], polled["text"]) == ("result", "not accepted")
 
     def test_as_many_lines_as_the_log_has(self, rendered, caplog):
-        """And of the same calls."""
-        with instrumentation.structlog(rendered.logger):
+        """Of the same calls, and at the same levels."""
+        with (
+            instrumentation.structlog(rendered.logger),
+            caplog.at_level(logging.DEBUG, "retrying_elegant"),
+        ):
             some_calls()
-        assert len(rendered()) == len(caplog.messages) == 7
-        for line, message in zip(rendered(), caplog.messages, strict=True):
-            assert line["call"] in message
+        assert len(rendered()) == len(caplog.records) == 6
+        for line, record in zip(rendered(), caplog.records, strict=True):
+            assert line["call"] in record.getMessage()
+            assert line["level"] == record.levelname.lower()
 
     def test_never_arguments_or_results(self, rendered):
         """Neither in keys nor in values."""

@@ -15,7 +15,7 @@ PACKAGE = Path(retrying_elegant.__file__).parent
 
 # From the bottom up: a module imports from the layers below its own, never from its own or above.
 LAYERS = [
-    {"_value", "_clock", "_locks", "_atomic", "_text", "_tracebacks"},
+    {"_value", "_clock", "_atomic", "_text", "_tracebacks"},
     {"_checks", "_async_backend", "_giveup"},
     {"backoff", "_budget", "_deadline", "_errors"},
     {"_policy"},

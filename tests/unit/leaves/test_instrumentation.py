@@ -699,8 +699,12 @@ def otel(monkeypatch):
 class StandInLogger:
     def __init__(self):
         self.lines = []
+        self.levels = []
+        for level in ("debug", "info", "warning", "error", "critical"):
+            setattr(self, level, partial(self.log, level))
 
-    def warning(self, event, **values):
+    def log(self, level, event, **values):
+        self.levels.append(level)
         self.lines.append((event, values))
 
 
@@ -909,6 +913,53 @@ class TestStructlog:
             ("gave up", {"attempts": 2, "elapsed": 3.0, "reason": "attempts", **lost}),
             ("retrying", {"attempt": 1, "wait": 3.0, **polled}),
         ]
+        assert log.levels == ["warning", "warning", "debug"]
+
+    def test_a_first_error_that_is_not_retryable(self, way, log):
+        """It is an ordinary error, and has no line."""
+        with instrumentation.structlog(), pytest.raises(Wrong):
+            way.run(Flaky([Wrong]), on=Lost)
+        assert log.lines == []
+
+    def test_a_later_error_that_is_not_retryable(self, way, log):
+        """It has one, for it ends a call that was retried."""
+        with instrumentation.structlog(), pytest.raises(Wrong):
+            way.run(Flaky([Lost, Wrong]), on=Lost)
+        assert [event for event, _ in log.lines] == ["retrying", "gave up"]
+
+    def test_without_log_level(self, way, log):
+        """`log_level=None` disables the lines."""
+        with instrumentation.structlog(), pytest.raises(Lost):
+            way.run(Flaky([Lost]), 2, log_level=None)
+        assert log.lines == []
+
+    @pytest.mark.parametrize(
+        ("log_level", "level"),
+        [
+            (5, "debug"),
+            (10, "debug"),
+            (19, "debug"),
+            (20, "info"),
+            (25, "info"),
+            (30, "warning"),
+            (40, "error"),
+            (50, "critical"),
+            (60, "critical"),
+        ],
+    )
+    def test_the_level_is_the_policys(self, way, log, log_level, level):
+        """By the method for it, or for the next one below."""
+        with instrumentation.structlog(), pytest.raises(Lost):
+            way.run(Flaky([Lost]), 2, log_level=log_level)
+        assert log.levels == [level, level]
+
+    @pytest.mark.parametrize("log_level", [5, 10, 30, 50])
+    def test_polling_is_not_worth_a_warning(self, way, log, log_level):
+        """A retry because of a rejected result is at debug at most; giving up is not."""
+        with instrumentation.structlog(), pytest.raises(RetryError):
+            way.run(Flaky([0]), 2, until=bool, log_level=log_level)
+        names = {5: "debug", 10: "debug", 30: "warning", 50: "critical"}
+        assert log.levels == ["debug", names[log_level]]
 
     @pytest.mark.parametrize(
         ("text", "logged"),
