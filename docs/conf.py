@@ -46,7 +46,7 @@ nitpicky = True
 nitpick_ignore = [
     ("py:class", name)
     for name in ("AllFields", "Event", "Logger", "MeterProvider", "Reason", "Registry", "timedelta")
-] + [("py:attr", "GiveUp.reason")]  # listed with its class
+] + [("py:attr", "GiveUp.reason"), ("py:mod", "logging")]  # listed with its class
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
