@@ -178,8 +178,12 @@ def _libpq(error: BaseException) -> str | None:
         return _SQLSTATES.get(state)
     words = text(error)
     if _LIBPQ_ANSWER in words:
-        return _LOST if any(reason in words for reason in _LIBPQ_NOT_NOW) else None
+        return _libpq_answer(words)
     return None if any(fault in words for fault in _LIBPQ_OWN_FAULT) else _LOST
+
+
+def _libpq_answer(words: str) -> str | None:
+    return _LOST if any(reason in words for reason in _LIBPQ_NOT_NOW) else None
 
 
 def _psycopg2(error: BaseException) -> str | None:
@@ -243,6 +247,8 @@ def _odbc(error: BaseException) -> str | None:
             numbers = _MYSQL
     if number.isdecimal() and int(number) in numbers:
         return numbers[int(number)]
+    if state == "08001" and _LIBPQ_ANSWER in words:
+        return _libpq_answer(words)  # psqlODBC has one state for all that happens then
     if state == "HYT00" and "Login timeout expired" in words:
         return _LOST
     return _SQLSTATES.get(state)

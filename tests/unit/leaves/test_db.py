@@ -546,6 +546,19 @@ class TestLibpq:
         assert meaning(closed) == "disconnected"
         assert meaning(parts.psycopg2(None, "cursor already closed", "InterfaceError")) == "neither"
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("Connection refused (101) (SQLDriverConnect)", "disconnected"),
+            ('FATAL:  password authentication failed for user "x" (101) (SQLX)', "neither"),
+            ("FATAL:  the database system is starting up (101) (SQLX)", "disconnected"),
+        ],
+    )
+    def test_psqlodbc(self, text, expected):
+        """It has the state 08001 for all of them."""
+        assert meaning(parts.odbc("08001", f"connection to server failed: {text}")) == expected
+        assert meaning(parts.odbc("HY000", f"connection to server failed: {text}")) == "neither"
+
     def test_classes_that_derive_from_operational_error(self):
         """A pool that found no server; not one that is closed or full, nor a pipeline."""
         names = ("psycopg.Error", "psycopg.OperationalError")

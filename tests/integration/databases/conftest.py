@@ -1,0 +1,56 @@
+"""The servers of the database tests: each started once for a module, and named at the end."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "unit")]
+
+import database_servers  # noqa: E402 - it is beside this file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSIONS: set[str] = set()
+
+
+def _running(kind: type[database_servers.Server]) -> Iterator[Any]:
+    with kind() as server:
+        VERSIONS.add(server.version)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[Any]:
+    """A PostgreSQL server."""
+    yield from _running(database_servers.PostgreSQL)
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[Any]:
+    """A MariaDB server."""
+    yield from _running(database_servers.MariaDB)
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[Any]:
+    """A Redis server."""
+    yield from _running(database_servers.Redis)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_drivers_leave_behind() -> Iterator[None]:
+    """Collected here, and not in the middle of somebody else's tests."""
+    yield
+    gc.collect()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Tell which servers the tests have met."""
+    for version in sorted(VERSIONS):
+        terminalreporter.write_line(version)

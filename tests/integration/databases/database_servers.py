@@ -1,0 +1,303 @@
+"""Private database servers: each in a directory of its own, on a port of the loopback.
+
+Owns starting, stopping, killing and starting again PostgreSQL, MariaDB and Redis.  What is asked of
+them is left to the tests.  Debian has them: ``postgresql``, ``mariadb-server``, ``redis-server``;
+the system's own instances are not touched.  Durations are seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+PATIENCE = 60  # seconds for a server to start or to stop
+
+
+def free_port() -> int:
+    """A port of the loopback that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(ready: Callable[[], object], *, patience: float = PATIENCE) -> None:
+    """Return when *ready* is true; AssertionError after *patience* seconds."""
+    end = time.monotonic() + patience
+    while not ready():
+        assert time.monotonic() < end, f"{ready} is not true after {patience} s"
+        time.sleep(0.02)
+
+
+def _program(name: str, *folders: str) -> str:
+    """The path of a program; an error that names it where it is not installed."""
+    found = shutil.which(name, path=os.pathsep.join((*folders, os.environ.get("PATH", ""))))
+    if found is None:
+        raise FileNotFoundError(f"{name} is not installed: see .ci/services")
+    return found
+
+
+class Server:
+    """
+    A context manager around a server that has been started, and is gone afterwards.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1; the same after every restart.
+        version: What the program says of itself.
+    """
+
+    account = "nobody"  # whom to run as where we are root
+    version: str
+
+    def __init__(self) -> None:
+        self._root = hasattr(os, "geteuid") and os.geteuid() == 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="retrying-db-", dir="/tmp"))
+        if self._root:
+            shutil.chown(self.folder, self.account)
+        try:
+            self._create()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, *more: str, wait: bool = True) -> None:
+        """Start it, with *more* options, and return when it answers, if told to *wait*."""
+        # A session of its own, so that Ctrl-C for the tests is none for it.
+        command = [*self._command(), *more]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, **self._options()
+            )
+        if wait:
+            wait_until(self._answers)
+
+    def stop(self) -> None:
+        """Ask it to stop, and return when it has; clients are not waited for."""
+        assert self._process is not None
+        self._process.send_signal(self._stop_signal)
+        self._process.wait(PATIENCE)
+        self._process = None
+
+    def kill(self) -> None:
+        """``kill -9`` for all its processes, wherever they are just then."""
+        assert self._process is not None
+        parent, self._process = self._process, None
+        children = _children(parent.pid)
+        parent.kill()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        parent.wait(PATIENCE)
+
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self.kill()
+        self.start()
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Stopped for as long as the block runs."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    _stop_signal = signal.SIGTERM
+
+    def _create(self) -> None:
+        """Make what the server needs on disk."""
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+    def _options(self) -> dict[str, Any]:
+        as_whom = {}
+        if self._root:
+            entry = pwd.getpwnam(self.account)
+            as_whom = {"user": self.account, "group": entry.pw_gid, "extra_groups": []}
+        return {"cwd": self.folder, "stdin": subprocess.DEVNULL, **as_whom}
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, **self._options()
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout
+
+    def _log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that *parent* has started itself."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            fields = status.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == parent:
+                found.append(int(status.parent.name))
+    return found
+
+
+class PostgreSQL(Server):
+    """User ``tester`` without a password, database ``postgres``; user ``secret`` has one."""
+
+    account = "postgres"
+    _stop_signal = signal.SIGINT  # "fast": without waiting for clients
+
+    def _create(self) -> None:
+        folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+        self._bin = [str(folder) for folder in folders]
+        self.version = self._run(_program("postgres", *self._bin), "--version").strip()
+        # Nothing has to survive the machine: no fsync.
+        self._data = self.folder / "data"
+        self._run(
+            *(_program("initdb", *self._bin), "--no-sync", "--auth=trust"),
+            *("--username=tester", "--no-locale", "-E", "UTF8", "-D", str(self._data)),
+        )
+        rules = self._data / "pg_hba.conf"
+        rules.write_text("host all secret all scram-sha-256\n" + rules.read_text())
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "deadlock_timeout": "100ms",
+            "statement_timeout": "30s",  # a test that waits for ever should say where
+            "max_connections": "40",
+            # No such standby exists: with synchronous_commit = on, a COMMIT waits for ever.
+            "synchronous_standby_names": "nobody",
+            "synchronous_commit": "local",
+        }
+        options = [word for name in settings for word in ("-c", f"{name}={settings[name]}")]
+        return [_program("postgres", *self._bin), "-D", str(self._data), *options]
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        assert self._process is not None
+        if self._process.poll() is not None:
+            # Right after a kill, its shared memory may still be in use.
+            assert "still in use" in self._log(), self._log()
+            self.start()
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(self.address).close()
+            return True
+        return False
+
+    @property
+    def address(self) -> str:
+        """For libpq."""
+        return f"host=127.0.0.1 port={self.port} user=tester dbname=postgres connect_timeout=5"
+
+    @property
+    def url(self) -> str:
+        """Of the database, without the scheme."""
+        return f"tester@127.0.0.1:{self.port}/postgres"
+
+
+class MariaDB(Server):
+    """User ``tester`` with the password ``pw``, database ``test``."""
+
+    account = "mysql"
+
+    def _create(self) -> None:
+        daemon = _program("mariadbd", "/usr/sbin")
+        self.version = self._run(daemon, "--version").strip()
+        self._data = self.folder / "data"
+        self._run(
+            *(_program("mariadb-install-db"), "--no-defaults", f"--datadir={self._data}"),
+            *("--auth-root-authentication-method=normal", "--skip-test-db"),
+        )
+        self._setup = self.folder / "setup.sql"
+        self._setup.write_text(
+            "CREATE DATABASE IF NOT EXISTS test;\n"
+            "CREATE USER IF NOT EXISTS tester IDENTIFIED BY 'pw';\n"
+            "GRANT ALL ON *.* TO tester;\n"
+        )
+
+    def _command(self) -> list[str]:
+        return [
+            *(_program("mariadbd", "/usr/sbin"), "--no-defaults", f"--datadir={self._data}"),
+            *("--bind-address=127.0.0.1", f"--port={self.port}", f"--init-file={self._setup}"),
+            *(f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"),
+            # Nothing has to survive the machine, but everything a kill.
+            *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"),
+            "--innodb-lock-wait-timeout=1",
+        ]
+
+    def _answers(self) -> bool:
+        import pymysql
+
+        assert self._process is not None
+        assert self._process.poll() is None, self._log()
+        with contextlib.suppress(pymysql.MySQLError):
+            pymysql.connect(**self.address).close()
+            return True
+        return False
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """The keywords of every driver's ``connect``."""
+        where = {"host": "127.0.0.1", "port": self.port, "database": "test"}
+        return {**where, "user": "tester", "password": "pw"}
+
+    @property
+    def url(self) -> str:
+        """Of the database, without the scheme."""
+        return f"tester:pw@127.0.0.1:{self.port}/test"
+
+
+class Redis(Server):
+    """Without a password; what was acknowledged survives a kill."""
+
+    account = "redis"
+
+    def _create(self) -> None:
+        self.version = self._run(_program("redis-server"), "--version").strip()
+
+    def _command(self) -> list[str]:
+        return [
+            *(_program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"),
+            *("--dir", str(self.folder), "--save", "", "--appendonly", "yes"),
+            # Written on every command, though not to the disk: that is for machines that fail.
+            *("--appendfsync", "everysec", "--busy-reply-threshold", "100"),
+        ]
+
+    def _answers(self) -> bool:
+        import redis
+
+        assert self._process is not None
+        assert self._process.poll() is None, self._log()
+        with contextlib.suppress(redis.ConnectionError), redis.Redis(port=self.port) as client:
+            return bool(client.ping())
+        return False

@@ -1,0 +1,215 @@
+"""`db.conflict` and `db.disconnected` of Redis, provoked over the wire; and its own retries."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+import redis
+import redis.asyncio
+from collisions import error_of
+from database_servers import wait_until
+from db_parts import meaning
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+NEVER = Retry(NoBackoff(), 0)  # redis-py retries by itself unless it is told not to
+
+
+@pytest.fixture
+def client(redis_server):
+    with redis.Redis(port=redis_server.port, retry=NEVER) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def other(redis_server):
+    with redis.Redis(port=redis_server.port, retry=NEVER) as client:
+        yield client
+
+
+class TestConflicts:
+    """Others were faster, or keep the server busy."""
+
+    def test_watch(self, client, other):
+        """A watched key has changed: nothing of the transaction has been executed."""
+        with client.pipeline() as pipe:
+            pipe.watch("stock")
+            pipe.multi()
+            pipe.set("stock", 1)
+            pipe.set("sold", 1)
+            other.set("stock", 5)
+            assert meaning(error_of(pipe.execute)) == "conflict"
+        assert (client.get("stock"), client.get("sold")) == (b"5", None)
+
+    def test_watch_in_async_code(self, redis_server, other):
+        """The same."""
+
+        async def main():
+            async with (
+                redis.asyncio.Redis(port=redis_server.port) as client,
+                client.pipeline() as pipe,
+            ):
+                await pipe.watch("stock")
+                pipe.multi()
+                pipe.set("stock", 1)
+                other.set("stock", 5)
+                await pipe.execute()
+
+        assert meaning(error_of(asyncio.run, main())) == "conflict"
+
+    def test_a_script_that_runs_for_ever(self, client, other):
+        """BUSY, until somebody ends the script."""
+        script = threading.Thread(target=error_of, args=(client.eval, "while true do end", 0))
+        script.start()
+        time.sleep(0.3)
+        try:
+            error = error_of(other.get, "key")
+        finally:
+            other.script_kill()
+            script.join()
+        assert str(error).startswith("BUSY ")
+        assert meaning(error) == "conflict"
+
+
+class TestDisconnects:
+    """The connection was lost or could not be made."""
+
+    def test_no_server(self, redis_server):
+        """Nothing listens."""
+        with redis_server.down(), redis.Redis(port=redis_server.port, retry=NEVER) as client:
+            assert meaning(error_of(client.ping)) == "disconnected"
+
+    def test_killed(self, redis_server, client):
+        """With -9."""
+        client.ping()
+        redis_server.kill()
+        try:
+            assert meaning(error_of(client.ping)) == "disconnected"
+        finally:
+            redis_server.start()
+
+    def test_ended_in_a_command(self, client, other):
+        """By an operator."""
+        number = client.client_id()
+        timer = threading.Timer(0.2, lambda: other.client_kill_filter(_id=number))
+        timer.start()
+        assert meaning(error_of(client.blpop, "nothing", 20)) == "disconnected"
+        timer.join()
+
+    def test_a_timeout(self, redis_server, other):
+        """Nobody knows whether the command has been executed; here it was, later."""
+        with redis.Redis(port=redis_server.port, retry=NEVER, socket_timeout=0.1) as client:
+            client.ping()
+            other.client_pause(500)
+            error = error_of(client.set, "key", 1)
+        assert type(error) is redis.TimeoutError
+        assert meaning(error) == "disconnected"
+
+    def test_a_server_that_loads(self, redis_server, client):
+        """LOADING, which is a ConnectionError."""
+        with client.pipeline(transaction=False) as pipe:
+            for number in range(4_000):
+                pipe.set(number, number)
+            pipe.execute()
+        client.bgrewriteaof()  # into a snapshot, which is loaded with an eye on clients
+        wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+        redis_server.kill()
+        errors = []
+        slowly = ("--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024")
+        redis_server.start(*slowly, wait=False)
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                client.get("1")
+                break
+            except redis.RedisError as error:
+                errors.append(error)
+                time.sleep(0.02)
+        assert {meaning(error) for error in errors} == {"disconnected"}
+        assert redis.exceptions.BusyLoadingError in {type(error) for error in errors}
+
+    def test_too_many_clients(self, redis_server, client, other):
+        """A ConnectionError as well."""
+        most = client.config_get("maxclients")["maxclients"]
+        client.config_set("maxclients", 2)
+        try:
+            other.ping()
+            with redis.Redis(port=redis_server.port, retry=NEVER) as third:
+                assert meaning(error_of(third.ping)) == "disconnected"
+        finally:
+            client.config_set("maxclients", most)
+
+
+class TestNeither:
+    """What another attempt would not change."""
+
+    def test_a_wrong_password(self, redis_server, client):
+        """AuthenticationError is a ConnectionError."""
+        client.config_set("requirepass", "right")
+        try:
+            with redis.Redis(port=redis_server.port, retry=NEVER, password="wrong") as wrong:
+                error = error_of(wrong.ping)
+            assert isinstance(error, redis.ConnectionError)
+            assert meaning(error) == "neither"
+            with redis.Redis(port=redis_server.port, retry=NEVER) as without:
+                assert meaning(error_of(without.ping)) == "neither"
+        finally:
+            client.config_set("requirepass", "")
+
+    def test_a_pool_that_is_exhausted(self, redis_server):
+        """MaxConnectionsError is a ConnectionError too."""
+        pool = redis.ConnectionPool(port=redis_server.port, max_connections=1)
+        held = pool.get_connection()
+        error = error_of(pool.get_connection)
+        pool.release(held)
+        pool.disconnect()
+        assert isinstance(error, redis.ConnectionError)
+        assert meaning(error) == "neither"
+
+    def test_wrong_commands(self, client):
+        """A wrong type, a group that exists, and no such command."""
+        client.set("text", "x")
+        assert meaning(error_of(client.lpush, "text", 1)) == "neither"
+        client.xgroup_create("stream", "group", mkstream=True)
+        error = error_of(client.xgroup_create, "stream", "group")
+        assert str(error).startswith("BUSYGROUP")
+        assert meaning(error) == "neither"
+        assert meaning(error_of(client.execute_command, "NONSENSE")) == "neither"
+
+
+class TestItsOwnRetries:
+    """What redis-py retries by itself multiplies what a policy does."""
+
+    def attempts(self, **settings):
+        """How often a client connects to a server that hangs up, for one command."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            count = 0
+            listener.settimeout(20)
+
+            def hang_up():
+                nonlocal count
+                while True:
+                    with listener.accept()[0] as connection:
+                        if connection.recv(1) == b"":
+                            return
+                        count += 1
+
+            thread = threading.Thread(target=hang_up)
+            thread.start()
+            port = listener.getsockname()[1]
+            with redis.Redis(port=port, **settings) as client:
+                error_of(client.get, "key")
+            socket.create_connection(("127.0.0.1", port)).close()
+            thread.join()
+        return count
+
+    def test_more_than_one_unless_told_otherwise(self):
+        """So turn them off, or leave retrying to them."""
+        assert self.attempts(retry=Retry(NoBackoff(), 3)) == 4
+        assert redis.Redis().get_retry().get_retries() > 0
+        assert self.attempts(retry=NEVER) == 1
