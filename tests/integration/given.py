@@ -165,9 +165,10 @@ def url() -> Iterator[str]:
 
 
 class Conflict(sqlite3.OperationalError):
-    """What a driver of PostgreSQL raises for a transaction that collided with another."""
+    """What SQLite raises for a transaction that collided with another."""
 
-    sqlstate = "40001"
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+    sqlite_errorname = "SQLITE_BUSY"
 
 
 @contextlib.contextmanager
@@ -179,7 +180,7 @@ def engine(conflicts: int = 2) -> Iterator[Any]:
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE account (id int PRIMARY KEY, balance int)")
         connection.exec_driver_sql("INSERT INTO account VALUES (1, 100), (2, 0)")
-    to_come = [Conflict("could not serialize access")] * conflicts
+    to_come = [Conflict("database is locked")] * conflicts
 
     # In place of the driver, so that SQLAlchemy takes the error for one of the driver's.
     @sqlalchemy.event.listens_for(engine, "do_execute")
