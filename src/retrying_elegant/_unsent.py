@@ -47,16 +47,13 @@ _WRAPPERS = {
 # WRONG_VERSION_NUMBER: it is what anything but TLS looks like, in the middle of a connection too.
 _HANDSHAKE = names_in(
     """
-    UNSUPPORTED_PROTOCOL  NO_PROTOCOLS_AVAILABLE  TLSV1_ALERT_PROTOCOL_VERSION
-    TLSV1_ALERT_INAPPROPRIATE_FALLBACK  INAPPROPRIATE_FALLBACK
-    SSLV3_ALERT_HANDSHAKE_FAILURE  TLSV1_ALERT_INSUFFICIENT_SECURITY
-    NO_CIPHERS_AVAILABLE  NO_SHARED_CIPHER  WRONG_CIPHER_RETURNED  UNKNOWN_CIPHER_RETURNED
-    DH_KEY_TOO_SMALL  WRONG_SIGNATURE_TYPE  WRONG_CURVE  NO_SUITABLE_SIGNATURE_ALGORITHM
-    TLSV1_UNRECOGNIZED_NAME  TLSV1_ALERT_NO_APPLICATION_PROTOCOL  NO_APPLICATION_PROTOCOL
-    CERTIFICATE_VERIFY_FAILED  UNSAFE_LEGACY_RENEGOTIATION_DISABLED
+    CERTIFICATE_VERIFY_FAILED  DH_KEY_TOO_SMALL  NO_CIPHERS_AVAILABLE  NO_PROTOCOLS_AVAILABLE
+    NO_SUITABLE_SIGNATURE_ALGORITHM  SSLV3_ALERT_HANDSHAKE_FAILURE
+    TLSV1_ALERT_INSUFFICIENT_SECURITY  TLSV1_ALERT_PROTOCOL_VERSION  TLSV1_UNRECOGNIZED_NAME
+    UNKNOWN_CIPHER_RETURNED  UNSAFE_LEGACY_RENEGOTIATION_DISABLED  UNSUPPORTED_PROTOCOL
+    WRONG_CIPHER_RETURNED  WRONG_CURVE  WRONG_SIGNATURE_TYPE
     """
 )
-
 
 # Read past any attribute of a subclass: a real traceback has an end.
 _TRACEBACK = vars(BaseException)["__traceback__"]
@@ -74,13 +71,11 @@ def _could_not_connect(error: BaseException) -> bool:
 
 def _raised_by_connecting(error: BaseException) -> bool:
     """Whether *error* was raised in ``socket.create_connection``, which does nothing else."""
+    where = None
     traceback = _TRACEBACK.__get__(error)
-    if traceback is None:
-        return False
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    frame = traceback.tb_frame
-    where = (frame.f_globals.get("__name__"), frame.f_code.co_name)
+    while traceback is not None:
+        frame, traceback = traceback.tb_frame, traceback.tb_next
+        where = (frame.f_globals.get("__name__"), frame.f_code.co_name)
     return where == ("socket", "create_connection")
 
 

@@ -26,9 +26,9 @@ def tls(reason, cls=ssl.SSLError):
     return error
 
 
-def connecting(error):
+def connecting(error, module="socket"):
     """*error* as it is raised by ``socket.create_connection``: by a function of that name."""
-    names = {"__name__": "socket"}
+    names = {"__name__": module}
     exec("def create_connection(error): raise error", names)
     try:
         names["create_connection"](error)
@@ -80,6 +80,7 @@ class TestTrue:
             "httpx.ConnectTimeout",
             "httpx.PoolTimeout",
             "httpx2.ConnectError",
+            "httpcore._exceptions.ConnectError",
             "httpcore._exceptions.ConnectTimeout",
             "httpcore2._exceptions.PoolTimeout",
             "aiohttp.client_exceptions.ClientConnectorError",
@@ -142,6 +143,26 @@ class TestTrue:
         assert web.unsent(wrap(inner)) is expected
         assert web.unsent(wrap(wrap(inner))) is expected
 
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("requests.exceptions.ConnectionError", False),
+            ("urllib3.exceptions.MaxRetryError", False),
+            ("urllib3.exceptions.ProxyError", False),
+            ("urllib3.exceptions.SSLError", False),
+            ("openai.APIConnectionError", False),
+            ("anthropic.APIConnectionError", False),
+            ("botocore.exceptions.EndpointConnectionError", True),
+            ("botocore.exceptions.ProxyConnectionError", False),
+            ("botocore.exceptions.SSLError", False),
+            ("botocore.exceptions.HTTPClientError", False),
+        ],
+    )
+    @pytest.mark.parametrize("inner", [None, ValueError(), KeyError("?")], ids=repr)
+    def test_where_it_wraps_nothing_that_is_known(self, name, expected, inner):
+        """Only the error of botocore that comes from connecting alone counts."""
+        assert web.unsent(caused(fake(name), inner)) is expected
+
 
 class TestConnecting:
     """A timeout, and an unroutable host, count only where they come from connecting alone."""
@@ -165,15 +186,10 @@ class TestConnecting:
         assert web.unsent(wrap(type(error)(*error.args))) is False
         assert web.unsent(wrap(elsewhere(type(error)(*error.args)))) is False
 
-    def test_raised_by_another_function_of_the_same_name(self):
+    @pytest.mark.parametrize("module", ["asyncio.base_events", "urllib3.util.connection"])
+    def test_raised_by_another_function_of_the_same_name(self, module):
         """Only the standard library's own does nothing but connect."""
-
-        def create_connection():
-            raise TimeoutError
-
-        with pytest.raises(TimeoutError) as caught:
-            create_connection()
-        assert web.unsent(caught.value) is False
+        assert web.unsent(connecting(TimeoutError(), module)) is False
 
     def test_another_error_of_connecting(self):
         """The machine has no more sockets: that is nothing that the network did."""
@@ -199,10 +215,20 @@ class TestHandshakes:
         "reason",
         [
             "CERTIFICATE_VERIFY_FAILED",
-            "UNSUPPORTED_PROTOCOL",
-            "TLSV1_ALERT_PROTOCOL_VERSION",
+            "DH_KEY_TOO_SMALL",
+            "NO_CIPHERS_AVAILABLE",
+            "NO_PROTOCOLS_AVAILABLE",
+            "NO_SUITABLE_SIGNATURE_ALGORITHM",
             "SSLV3_ALERT_HANDSHAKE_FAILURE",
+            "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+            "TLSV1_ALERT_PROTOCOL_VERSION",
             "TLSV1_UNRECOGNIZED_NAME",
+            "UNKNOWN_CIPHER_RETURNED",
+            "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+            "UNSUPPORTED_PROTOCOL",
+            "WRONG_CIPHER_RETURNED",
+            "WRONG_CURVE",
+            "WRONG_SIGNATURE_TYPE",
         ],
     )
     def test_only_in_a_handshake(self, wrap, reason):
