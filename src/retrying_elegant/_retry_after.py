@@ -150,10 +150,13 @@ def _pushback(source: Any) -> float | None:
     That is what the protocol makes of anything but one number that is not negative.
     """
     if not isinstance(source, BaseException):
-        return None  # a call that is not over yet would wait for its end
+        return None
     holders: tuple[Any, Any] = (source, look(source, "response"))
     for error in holders:
         try:
+            # A stream is call and error in one, and would wait for its own end.
+            if not getattr(error, "done", _ended)():
+                continue
             metadata = error.trailing_metadata()
             values = [value for key, value in metadata if key == _PUSHBACK]
         except Exception:  # noqa: BLE001, S112 - not an error of gRPC
@@ -161,6 +164,10 @@ def _pushback(source: Any) -> float | None:
         if values:
             return _milliseconds(values[0]) if len(values) == 1 else -1.0
     return None
+
+
+def _ended() -> bool:
+    return True
 
 
 def _milliseconds(value: Any) -> float:

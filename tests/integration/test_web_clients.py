@@ -11,6 +11,8 @@ import urllib.error
 from email.utils import formatdate
 
 import aiohttp
+import httpcore
+import httpcore2
 import httpx
 import httpx2
 import pytest
@@ -282,6 +284,31 @@ class TestBadUrls:
     def test_bad_host(self, client):
         """A host that cannot be a name."""
         assert web.transient(failure(client, f"http://{'x' * 64}.invalid/")) is False
+
+
+class TestBeneathHttpx:
+    """httpcore and httpcore2 raise errors of their own, to those who use them directly."""
+
+    @pytest.mark.parametrize("package", [httpcore, httpcore2], ids=lambda it: it.__name__)
+    @pytest.mark.parametrize(
+        ("fault", "transient", "unsent"),
+        [
+            ("refuse", True, True),
+            ("reset", True, False),
+            ("close", True, False),
+            ("short", True, False),
+            ("hang", True, False),
+            ("garbage", False, False),
+            ("tls-untrusted", False, True),
+        ],
+    )
+    def test_fault(self, faults, package, fault, transient, unsent):
+        """As of httpx."""
+        timeout = dict.fromkeys(["connect", "read", "write", "pool"], 0.3)
+        with package.ConnectionPool() as pool, pytest.raises(Exception) as caught:  # noqa: PT011
+            pool.request("GET", faults.url(fault), extensions={"timeout": timeout})
+        assert web.transient(caught.value) is transient, repr(caught.value)
+        assert web.unsent(caught.value) is unsent, repr(caught.value)
 
 
 TRANSIENT = {

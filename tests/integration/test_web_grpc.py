@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from concurrent import futures
 from typing import ClassVar
 
@@ -40,6 +41,10 @@ class Ending(grpc.GenericRpcHandler):
 
         def end_after_one(request, context):
             yield b"first"
+            if ("hang", "yes") in sent:
+                ended = threading.Event()
+                context.add_callback(ended.set)
+                ended.wait(10)
             end(request, context)
 
         if request_is_a_stream(sent):
@@ -164,6 +169,21 @@ class TestPushback:
     def test_with_another_code(self, target, call):
         """It says when, not whether."""
         assert web.transient(failure(call, target, "NOT_FOUND", pushback("5"))) is False
+
+
+class TestStreams:
+    """A stream is call and error in one."""
+
+    def test_that_is_not_over(self, target):
+        """It is not waited for."""
+        with grpc.insecure_channel(target) as channel:
+            method = channel.unary_stream("/x/UNAVAILABLE")
+            call = method(b"", wait_for_ready=True, metadata=[("streamed", "yes"), ("hang", "yes")])
+            assert next(call) == b"first"
+            assert isinstance(call, grpc.RpcError)
+            assert not call.done()
+            assert web.retry_after(call) is None
+            call.cancel()
 
 
 class TestOwnRetries:

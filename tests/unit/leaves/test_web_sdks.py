@@ -307,14 +307,27 @@ class TestGrpc:
         error.trailing_metadata = lambda: metadata
         assert web.transient(error) is True
 
-    def test_a_call_is_not_asked(self):
-        """It would wait for the end of the call."""
+    @pytest.mark.parametrize(("base", "done"), [(object, True), (Exception, False)])
+    def test_a_call_that_is_not_over(self, base, done):
+        """It would wait for its end: a stream is call and error in one."""
+        read = []
 
-        class Call:
+        class Call(base):
+            def done(self):
+                return done
+
             def trailing_metadata(self):
-                raise AssertionError
+                read.append(self)
+                return [(PUSHBACK, "1500")]
 
         assert web.retry_after(Call()) is None
+        assert read == []
+
+    def test_a_call_that_is_over(self):
+        """It has its metadata."""
+        error = rpc_error("UNAVAILABLE", (PUSHBACK, "1500"))
+        error.done = lambda: True
+        assert web.retry_after(error) == 1.5
 
 
 class TestGoogle:
