@@ -24,7 +24,7 @@ GUIDES = {
     "GiveUp": ("start",),
     "RetryError": ("choosing",),
     "TryAgain": ("choosing",),
-    "RetryBudget": ("budgets", "at-scale", "layers"),
+    "RetryBudget": ("budgets", "at-scale"),
     "backoff": ("backoff",),
     "web": ("web", "choosing", "recipes"),
     "db": ("databases",),
