@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import selectors
 import time
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from retrying_elegant import retry, retrying
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
+THOROUGH = os.environ.get("TESTS") == "thorough"  # or else a quick run
 MONOTONIC = time.monotonic  # the real one, whatever a test puts in its place
 PATIENCE = 10  # real seconds, and only where a test would hang for ever
 

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain, permutations, repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interruption_parts import codes_of, in_turns, interrupted
 
@@ -145,7 +145,6 @@ class TestInterrupted:
 class TestSideBySide:
     """Threads that take turns at any instruction."""
 
-    @settings(max_examples=150)
     @given(
         names=st.lists(st.sampled_from(sorted(OPERATIONS)), min_size=2, max_size=3),
         tokens=st.integers(0, 3),

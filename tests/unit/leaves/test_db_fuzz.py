@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[2] / "fuzz"))
@@ -28,13 +28,11 @@ class TestAnyError:
     """Never both, nothing unknown, and nothing that an error does when it is looked at gets out."""
 
     @given(st.binary(max_size=300))
-    @settings(max_examples=400)
     def test_from_bytes(self, data):
         """Asked twice, the same twice; through a wrapper and in a group, the same."""
         fuzz_db_cases.check(data)
 
     @given(names, names, st.integers() | st.text() | st.none())
-    @settings(max_examples=300)
     def test_nothing_unknown(self, package, name, code):
         """Any class of a package that is not in the tables, whatever its code."""
         args = (code, code)
@@ -42,7 +40,6 @@ class TestAnyError:
         assert meaning(error) == "neither"
 
     @given(st.text("0123456789ABCDEFHPSY", min_size=5, max_size=5))
-    @settings(max_examples=300)
     def test_any_state_means_the_same_everywhere(self, state):
         """In each driver, and through each wrapper."""
         inside = made("psycopg.Error", sqlstate=state)

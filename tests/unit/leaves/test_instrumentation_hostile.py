@@ -6,7 +6,7 @@ import gc
 from itertools import chain, repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interruption_parts import codes_of, in_turns, interrupted
 from ways import Flaky
@@ -116,7 +116,7 @@ class TestInterrupted:
                 break
         assert 20 < place < 1000
 
-    @settings(max_examples=50)
+    @pytest.mark.slow
     @given(
         count=st.integers(2, 3),
         turns=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 150)), max_size=8),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from interruption_parts import codes_of, in_turns, interrupted
 from testing_parts import calls_of
@@ -128,7 +128,7 @@ class TestInterrupted:
 class TestSideBySide:
     """Threads that turn switches, one instruction at a time."""
 
-    @settings(max_examples=60)
+    @pytest.mark.slow
     @given(
         names=st.lists(st.sampled_from(sorted(SWITCHES)), min_size=2, max_size=3),
         turns=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 150)), max_size=8),
