@@ -134,6 +134,40 @@ class TestTimeout:
         assert fetch() == "two"
 
 
+class TestCloseToTheTimeout:
+    """A wait that would end at the timeout, or after it, is not begun."""
+
+    @pytest.mark.parametrize("timeout", [5, 4.999])
+    def test_just_too_long(self, way, waits, clock, timeout):
+        """Nobody is told of a retry, no token is taken, and nothing is slept."""
+        told = []
+        budget = RetryBudget(10)
+        options = {"wait": 5, "timeout": timeout, "budget": budget, "on_retry": told.append}
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), **options)
+        assert given_up(caught.value).reason == "timeout"
+        assert (told, waits, budget.tokens) == ([], [], 10)
+
+    def test_just_short_enough(self, way, waits, clock):
+        """It is begun, and the attempt after it is made."""
+        flaky = Flaky([Lost, "value"])
+        assert way.run(flaky, wait=5, timeout=5.001) == "value"
+        assert waits == [5]
+
+    def test_just_passed(self, way, clock):
+        """After an attempt that took all of it, the wait is not even asked for."""
+        asked = []
+
+        def risky():
+            clock.tick(5)
+            raise Lost
+
+        with pytest.raises(Lost) as caught:
+            way.run(risky, wait=lambda attempt: asked.append(attempt) or 0, timeout=5)
+        assert given_up(caught.value).reason == "timeout"
+        assert asked == []
+
+
 class TestNoAttemptStartsLate:
     """No attempt starts at or after the timeout, and none is left out that could have started."""
 
@@ -185,6 +219,32 @@ class TestBrokenClocks:
         with pytest.raises(Lost):
             way.run(risky, None, wait=0.001, timeout=0.0045)
         assert risky.calls == 5
+
+
+class TestAClockThatStandsStill:
+    """The time that has passed is at least the sum of the waits."""
+
+    def test_the_timeout_holds(self, way, clock, own_waits):
+        """Waits of 4 seconds fit into 10 seconds twice."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost) as caught:
+            way.run(flaky, None, wait=4, timeout=10)
+        assert flaky.calls == 3
+        record = given_up(caught.value)
+        assert (record.reason, record.elapsed) == ("timeout", 8)
+        assert [line.partition(":")[0] for line in record.history] == [
+            "attempt 1 at 0.00 s",
+            "attempt 2 at 4.00 s",
+            "attempt 3 at 8.00 s",
+        ]
+
+    def test_what_an_attempt_says(self, way, clock, own_waits):
+        """Elapsed and remaining follow the waits."""
+        said = []
+        flaky = Flaky([Lost, Lost, "value"])
+        note = lambda attempt: said.append((attempt.elapsed, attempt.remaining))  # noqa: E731
+        assert way.run(flaky, wait=[1, 2], timeout=10, before_attempt=note) == "value"
+        assert said == [(0, 10), (1, 9), (3, 7)]
 
 
 class TestOrderOfTheDecision:

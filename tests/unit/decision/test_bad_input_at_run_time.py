@@ -166,3 +166,32 @@ class TestSyncForms:
         for attempt in retrying(attempt_timeout=2):
             with attempt:
                 assert attempt.timeout == 2
+
+
+class TestAnswers:
+    """A filter that answers with something to be awaited is refused by name."""
+
+    @pytest.mark.parametrize("name", ["on", "unless", "until"])
+    def test_the_whole_message(self, way, name):
+        """The field, what it gave, and what it may give."""
+
+        class Later:
+            def __await__(self):
+                yield
+
+            def __repr__(self):
+                return "<later>"
+
+        with pytest.raises(TypeError) as refusal:
+            way.run(
+                Flaky(["value" if name == "until" else ConnectionError]),
+                **{name: lambda it: Later()},
+            )
+        said = f"{name}(...)=<later>: expected an answer at once, not an awaitable"
+        assert str(refusal.value) == said
+
+    def test_a_wait(self, way):
+        """So is a wait that is none."""
+        with pytest.raises(ValueError, match="wait") as refusal:
+            way.run(Flaky([ConnectionError]), wait=lambda attempt: -1)
+        assert str(refusal.value) == "wait(...)=-1: expected a number of seconds, 0 or more"

@@ -182,3 +182,28 @@ class TestLoopsThatPoll:
                 attempt.result = ["pending", "ready"][attempt.number - 1]
         assert [attempt.succeeded for attempt in attempts] == [False, True]
         assert [attempt.result for attempt in attempts] == ["pending", "ready"]
+
+
+class TestLoopsWithoutAResult:
+    """A loop without a result is a success, with `until` or without."""
+
+    @pytest.mark.parametrize("options", [{}, {"until": bool}], ids=["plain", "until"])
+    def test_nothing_stored(self, options):
+        """Nothing is asked about nothing."""
+        for attempt in retrying(**options):
+            with attempt:
+                pass
+        assert (attempt.succeeded, attempt.number, attempt.result) == (True, 1, None)
+
+
+class TestTheHistoryOfRejectedResults:
+    """A record has a line for each."""
+
+    def test_each_has_its_line(self, way, clock):
+        """Without an error, because there was none."""
+        with pytest.raises(RetryError) as caught:
+            way.run(Flaky([0]), 2, until=bool, wait=3)
+        assert given_up(caught.value).history == (
+            "attempt 1 at 0.00 s: result not accepted",
+            "attempt 2 at 3.00 s: result not accepted",
+        )

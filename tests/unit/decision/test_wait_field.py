@@ -1,5 +1,6 @@
 """The field `wait` of section 2, and what the backoffs of section 8 are told, through every way."""
 
+import math
 import random
 from datetime import timedelta
 
@@ -191,3 +192,47 @@ class TestDecorrelated:
             )
         assert all(1 <= w <= 3 * 103 for w in waits[1::2])
         assert max(waits[1::2]) > 9
+
+
+class OwnCall(backoff.exponential):
+    """A backoff that is called in its own way."""
+
+    def __call__(self, attempt):
+        return 0.25
+
+
+class OwnRule(backoff.constant):
+    """A backoff whose rule is *answer*."""
+
+    answer = 0.0
+
+    def rule(self, n):
+        return self.answer
+
+
+class NotANumber(OwnRule):
+    """One that breaks."""
+
+    answer = math.nan
+
+
+class Negative(OwnRule):
+    """Another."""
+
+    answer = -1.0
+
+
+class TestOwnBackoffs:
+    """``wait`` is a callable ``(Attempt) -> seconds``, and a subclass of a backoff is one, too."""
+
+    def test_its_call_is_asked(self, way, waits):
+        """Not only the rule that it has inherited."""
+        assert way.run(Flaky([ConnectionError, "value"]), wait=OwnCall()) == "value"
+        assert waits == [0.25]
+
+    @pytest.mark.parametrize("kind", [NotANumber, Negative])
+    def test_its_answer_is_checked(self, way, kind):
+        """At run time, as that of any callable, with the attempt's error as the context."""
+        with pytest.raises(ValueError, match=r"wait\(\.\.\.\)=") as caught:
+            way.run(Flaky([ConnectionError, "value"]), wait=kind(1))
+        assert type(caught.value.__context__) is ConnectionError

@@ -1,9 +1,13 @@
 """Every call that ends has one ending hook, also where its own settings are what broke it."""
 
-import pytest
-from ways import Flaky
+from __future__ import annotations
 
-from retrying_elegant import RetryBudget
+import asyncio
+
+import pytest
+from ways import Flaky, run_async
+
+from retrying_elegant import RetryBudget, given_up, instrumentation
 
 
 class Lost(Exception):
@@ -99,26 +103,51 @@ class TestOneEnding:
         assert sum(name in {"on_success", "on_give_up"} for name, _ in told.story) == 1
 
 
-class EqualToAll(type):
-    """Makes classes that are equal to any other, if one asks them."""
+@pytest.fixture
+def oversleep(clock, own_waits):
+    """Runs a script whose first wait, of ten seconds, takes sixty, with a timeout of thirty."""
+    own_waits.setattr("time.sleep", lambda seconds: clock.tick(60))
 
-    def __eq__(cls, other):
-        return True
+    def run(way, risky, **options):
+        options = {"wait": 10, "timeout": 30, **options}
+        if way.colour == "sync":
+            return way.run(risky, **options)
 
-    def __hash__(cls):
-        return 0
+        async def main():
+            asyncio.get_running_loop().call_later(5, clock.tick, 60)
+            return await way.start(risky, **options)
+
+        return run_async(main())
+
+    return run
 
 
-class Odd(metaclass=EqualToAll):
-    """A result whose class would pass for that of a coroutine."""
+class TestALateEnding:
+    """A wait that takes longer than the timeout ends the call once, like any other ending."""
 
+    def test_the_hook(self, way, oversleep):
+        """With no other hook, where a decorated call has no state until its first failure."""
+        endings = []
+        with pytest.raises(Lost):
+            oversleep(way, Flaky([Lost, "value"]), on_give_up=endings.append)
+        assert len(endings) == 1
 
-class TestOddResults:
-    """What an attempt returns is taken for what it is."""
+    def test_the_log(self, way, oversleep, caplog):
+        """One line says that it gave up."""
+        with pytest.raises(Lost):
+            oversleep(way, Flaky([Lost, "value"]))
+        assert [record.args[0].startswith("gave up") for record in caplog.records] == [False, True]
 
-    @pytest.mark.parametrize("options", [{}, {"until": bool}], ids=["plain", "until"])
-    @pytest.mark.parametrize("before", [[], [Lost]], ids=["first", "again"])
-    def test_a_class_that_is_equal_to_all(self, way, options, before):
-        """It is not compared."""
-        odd = Odd()
-        assert way.run(Flaky([*before, odd]), **options) is odd
+    def test_the_observers(self, way, oversleep):
+        """Each is told once."""
+        endings = []
+        with instrumentation.observe(on_give_up=endings.append), pytest.raises(Lost):
+            oversleep(way, Flaky([Lost, "value"]))
+        assert len(endings) == 1
+
+    def test_the_record(self, way, oversleep):
+        """It knows of the one attempt that was made."""
+        error = Lost("first")
+        with pytest.raises(Lost):
+            oversleep(way, Flaky([error, "value"]))
+        assert given_up(error).history == ("attempt 1 at 0.00 s: Lost: first",)

@@ -250,3 +250,32 @@ class TestRaisedAgain:
         assert given_up(error).name == "outer"
         notes = "\n".join(error.__notes__)
         assert (notes.count("gave up on inner"), notes.count("gave up on outer")) == (1, 1)
+
+
+class Text(str):
+    """A text that fights being read, and holds on to something."""
+
+    __slots__ = ("held",)
+
+    def split(self, *_):
+        raise ValueError
+
+    def __len__(self):
+        return 0
+
+
+class OddText(Exception):
+    """An error whose text is such a one."""
+
+    def __str__(self):
+        return Text("x" * 1000)
+
+
+class TestTexts:
+    """Whatever the text of an error is, the error leaves, and what is kept of it is a short one."""
+
+    def test_a_subclass_of_str(self, way):
+        """Cut at 200 characters as any other."""
+        with pytest.raises(OddText) as caught:
+            way.run(Flaky([OddText]), 2, wait=0)
+        assert given_up(caught.value).history[0].endswith(f": OddText: {'x' * 200}")

@@ -157,6 +157,44 @@ class TestDeadline:
             clock.tick(60)
 
 
+class TestACallThatBeginsLate:
+    """A call of a block that begins when its time is over is not run, and says so."""
+
+    def give_up_late(self, block_way, clock, passed):
+        """Begin a call *passed* seconds after its block, whose timeout is 6."""
+        ended = []
+        flaky = Flaky(["value"])
+
+        async def late():
+            async with retrying(timeout=6, name="fetch", on_give_up=ended.append) as call:
+                clock.tick(passed)
+                return await call(as_coroutine_function(flaky))
+
+        def late_sync():
+            with retrying(timeout=6, name="fetch", on_give_up=ended.append) as call:
+                clock.tick(passed)
+                return call(flaky)
+
+        with pytest.raises(TimeoutError) as caught:
+            run_async(late()) if block_way.colour == "async" else late_sync()
+        assert flaky.calls == 0
+        return caught.value, ended
+
+    @pytest.mark.parametrize("passed", [6, 60])
+    def test_its_record(self, block_way, clock, passed):
+        """No attempt was made."""
+        error, _ = self.give_up_late(block_way, clock, passed)
+        assert str(error) == "fetch was not run: 6 s had passed"
+        record = given_up(error)
+        assert (record.name, record.attempts, record.reason) == ("fetch", 0, "timeout")
+        assert (record.elapsed, record.history) == (passed, ())
+
+    def test_its_ending(self, block_way, clock):
+        """One hook is told, of an attempt that is none."""
+        error, (attempt,) = self.give_up_late(block_way, clock, 6)
+        assert (attempt.number, attempt.error, attempt.next_wait) == (0, error, None)
+
+
 class TestRaisesFalse:
     """With `raises=False` the first call that gives up ends the block silently."""
 

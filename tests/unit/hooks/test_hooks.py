@@ -237,3 +237,27 @@ class TestOtherEndings:
             ("on_success", 1),
             ("on_success", 2),
         ]
+
+
+class TestNoHooks:
+    """An empty list of hooks is no hooks, and takes nothing away from the other fields."""
+
+    @pytest.mark.parametrize("empty", [{"before_attempt": []}, {"on_success": []}], ids=str)
+    def test_beside_until(self, way, empty):
+        """It is asked."""
+        assert way.run(Flaky([0, "value"]), until=bool, **empty) == "value"
+
+    @pytest.mark.parametrize(
+        ("name", "empty"), [("before_attempt", "on_success"), ("on_success", "before_attempt")]
+    )
+    def test_beside_other_hooks(self, way, name, empty):
+        """They run."""
+        told = []
+        assert way.run(Flaky(["value"]), **{name: told.append, empty: []}) == "value"
+        assert [attempt.number for attempt in told] == [1]
+
+    def test_beside_a_time_for_each_attempt(self):
+        """A sync loop shows it, with hooks and without."""
+        for hooks in ([], [lambda attempt: None]):
+            first = next(iter(retrying(attempt_timeout=2, on_retry=hooks, before_attempt=[])))
+            assert first.timeout == 2

@@ -223,3 +223,22 @@ class TestTimedeltas:
     def test_a_timedelta_is_its_seconds(self, given, meant):
         """Either spelling makes the same value."""
         assert given == meant
+
+
+class TestRepr:
+    """A rule reads as one would write it."""
+
+    @pytest.mark.parametrize(
+        ("rule", "text"),
+        [
+            (backoff.constant(2), "constant(seconds=2.0, jitter=0.0)"),
+            (backoff.sequence(1, 5, 30), "sequence(1.0, 5.0, 30.0, jitter=0.0)"),
+            (backoff.sequence(1), "sequence(1.0, jitter=0.0)"),
+            (backoff.decorrelated(), "decorrelated(initial=0.5, cap=30.0)"),
+            (backoff.fibonacci(1), "fibonacci(initial=1.0, cap=30.0, jitter=1.0)"),
+        ],
+    )
+    def test_it_gives_the_same_value_back(self, rule, text):
+        """Every setting by its name, but for the waits of a sequence."""
+        assert repr(rule) == text
+        assert eval(text, vars(backoff).copy()) == rule

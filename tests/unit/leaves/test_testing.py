@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -326,3 +327,22 @@ class TestLimit:
         decorated = retry(5)(Flaky(["value"]))
         with testing.limit(2):
             assert decorated.policy.attempts == 5
+
+
+class TestALimitThatComesLate:
+    """`testing.limit` may begin when more attempts have been made than it allows."""
+
+    @pytest.mark.parametrize("limit", [1, 2, 3])
+    def test_the_next_failure_is_the_last(self, way, limit):
+        """There is no way back below it."""
+        flaky = Flaky([ConnectionError])
+
+        def risky():
+            if flaky.calls == 2:
+                limits.enter_context(testing.limit(limit))
+            return flaky()
+
+        with ExitStack() as limits, pytest.raises(ConnectionError) as caught:
+            way.run(risky, 9, wait=0)
+        assert flaky.calls == 3
+        assert given_up(caught.value).reason == "attempts"

@@ -193,6 +193,36 @@ class TestRepr:
         assert "\n" not in repr(Policy(**CHANGED))
 
 
+class TestTheWholeRepr:
+    """What differs from the defaults, each by its name, and nothing else."""
+
+    def test_every_field(self):
+        """In the order of the signature."""
+        budget = RetryBudget()
+        policy = Policy(
+            3,
+            on=OSError,
+            unless=(KeyError,),
+            until=bool,
+            wait=[1, 2],
+            timeout=9,
+            attempt_timeout=2,
+            budget=budget,
+            before_attempt=len,
+            on_retry=[len, print],
+            on_success=len,
+            on_give_up=len,
+            name="fetch",
+        )
+        assert repr(policy) == (
+            "Policy(3, on=OSError, unless=(KeyError,), until=bool, wait=(1.0, 2.0), timeout=9.0, "
+            "attempt_timeout=2.0, budget=RetryBudget(capacity=100, refill=0.1), "
+            "before_attempt=(len,), on_retry=(len, print), on_success=(len,), on_give_up=(len,), "
+            "name='fetch')"
+        )
+        assert eval(repr(policy.replace(budget=None))) == policy.replace(budget=None)
+
+
 class TestFieldsBesideAPolicy:
     """`attempts` or a `Policy`, then any field as a keyword (which replaces that field)."""
 
@@ -255,3 +285,26 @@ class TestFieldsBesideAPolicy:
         """One thing said twice is an error, as with any Python function."""
         with pytest.raises(TypeError):
             form(3, attempts=2)
+
+
+class TestNames:
+    """A name is a line."""
+
+    @pytest.mark.parametrize(
+        ("given", "name"), [("fetch", "fetch"), ("a\nb", "a b"), ("a\r\nb\nc\n", "a b c")]
+    )
+    def test_several_lines(self, given, name):
+        """They are put one after the other."""
+        assert Policy(name=given).name == name
+
+
+class TestWhatFollowsFromFields:
+    """An unknown keyword is a TypeError: no name that is not a field is let through."""
+
+    def test_what_follows_from_fields(self):
+        """It is none."""
+        for name in set(vars(Policy())) - set(Policy.__init__.__kwdefaults__) - {"attempts"}:
+            with pytest.raises(TypeError):
+                Policy().replace(**{name: False})
+            with pytest.raises(TypeError):
+                retry(Policy(), **{name: False})

@@ -1,0 +1,127 @@
+"""Settings, answers and results are taken for what they are, not for what they are equal to."""
+
+import pytest
+from ways import Flaky
+
+from retrying_elegant import Policy, retry, retrying
+
+
+class Lost(Exception):
+    """Retried in these tests, if it is."""
+
+
+class Equal:
+    """Equal to whatever it is compared with."""
+
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    def __hash__(self):
+        return 0
+
+
+class EqualToAll(Equal):
+    """A setting of any kind that can be called."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __call__(self, *args):
+        return self.answer
+
+
+@pytest.mark.parametrize("name", ["on", "unless", "until", "wait"])
+class TestSettings:
+    """A policy keeps what it was given, though it equals the default."""
+
+    def test_a_policy_keeps_it(self, name):
+        """As it was given, and in the policies made from it."""
+        odd = EqualToAll(1)
+        assert getattr(Policy(**{name: odd}), name) is odd
+        assert getattr(Policy(**{name: odd}).replace(attempts=2), name) is odd
+
+
+class TestAnswers:
+    """And each does what it is for."""
+
+    def test_on(self, way):
+        """A predicate that says no."""
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost):
+            way.run(flaky, on=EqualToAll(False))
+        assert flaky.calls == 1
+
+    def test_unless(self, way):
+        """A predicate that says yes."""
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost):
+            way.run(flaky, unless=EqualToAll(True))
+        assert flaky.calls == 1
+
+    def test_wait(self, way, waits):
+        """A rule of its own."""
+        assert way.run(Flaky([Lost, "value"]), wait=EqualToAll(7)) == "value"
+        assert waits == [7]
+
+
+class EqualClasses(type):
+    """Makes classes that are equal to any other."""
+
+    def __eq__(cls, other):
+        return True
+
+    def __ne__(cls, other):
+        return False
+
+    def __hash__(cls):
+        return 0
+
+
+class Odd(Equal, metaclass=EqualClasses):
+    """Neither a number nor a coroutine, though its class equals theirs."""
+
+    def __repr__(self):
+        return "<odd>"
+
+
+class TestAttempts:
+    """What is not an int is rejected by name, also in the place of a policy."""
+
+    @pytest.mark.parametrize("form", [Policy, retry, retrying])
+    def test_odd_ones(self, form):
+        """By position and by name."""
+        for make in (lambda odd: form(odd), lambda odd: form(attempts=odd)):
+            with pytest.raises(TypeError, match=r"^attempts=<odd>: expected an int"):
+                make(Odd())
+
+
+class TestWaits:
+    """What a wait callable returns is a number of seconds, or is rejected."""
+
+    def test_odd_ones(self, way, waits):
+        """By its name, and before it is slept."""
+        with pytest.raises(TypeError) as refusal:
+            way.run(Flaky([Lost]), wait=lambda attempt: Odd())
+        assert str(refusal.value) == "wait(...)=<odd>: expected a number of seconds, 0 or more"
+        assert waits == []
+
+
+class TestResults:
+    """A result is not compared either, nor is its class."""
+
+    def test_they_are_not_compared(self, way):
+        """Whatever it says of itself, the one that is not accepted is not taken."""
+        odd = EqualToAll(1)
+        value = way.run(Flaky([odd, "value"]), until=lambda value: value is not odd)
+        assert value is not odd  # which would be equal to what is expected, too
+        assert value == "value"
+
+    @pytest.mark.parametrize("options", [{}, {"until": bool}], ids=["plain", "until"])
+    @pytest.mark.parametrize("before", [[], [Lost]], ids=["first", "again"])
+    def test_a_class_that_is_equal_to_all(self, way, options, before):
+        """It is not compared."""
+        odd = Odd()
+        assert way.run(Flaky([*before, odd]), **options) is odd
