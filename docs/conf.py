@@ -105,14 +105,19 @@ def _signature(
     if name in _PLAIN:
         return _PLAIN[name], ""
     if args:
-        args = args.replace("**fields", _fields()).replace("<class 'Exception'>", "Exception")
+        args = args.replace("**fields", _fields()).replace(", **unknown: Never", "")
+        args = args.replace("<class 'Exception'>", "Exception").replace("= 30", "= logging.WARNING")
     return args, returns
 
 
 def _fields() -> str:
     """Return the fields of a policy as `retry` and `retrying` take them: by keyword."""
     _, *fields = inspect.signature(retrying_elegant.Policy).parameters.values()
-    by_keyword = [field.replace(kind=field.KEYWORD_ONLY) for field in fields]
+    by_keyword = [
+        field.replace(kind=field.KEYWORD_ONLY)
+        for field in fields
+        if field.kind is not field.VAR_KEYWORD
+    ]
     text = stringify_signature(inspect.Signature(by_keyword), unqualified_typehints=True)
     return text.removeprefix("(*, ").removesuffix(")")
 

@@ -29,7 +29,11 @@ def _signature(name: str, value: object) -> str:
     if not callable(value) or name in RECEIVED:
         return name
     _, *fields = inspect.signature(Policy).parameters.values()
-    keywords = ", ".join(f"{field.name}={_short(field.default)}" for field in fields)
+    keywords = ", ".join(
+        f"{field.name}={_short(field.default)}"
+        for field in fields
+        if field.kind is not field.VAR_KEYWORD
+    )
     if value is retry:
         return f"@retry(policy=5, /, *, fallback=None, {keywords})"
     if value is retrying:
@@ -40,6 +44,8 @@ def _signature(name: str, value: object) -> str:
         return name
     shown = []
     for each in found:
+        if each.name == "unknown":  # it catches what is misspelled
+            continue
         stars = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
         default = "" if each.default is each.empty else f"={_short(each.default)}"
         shown.append(f"{stars}{each.name}{default}")
