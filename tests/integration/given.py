@@ -235,7 +235,7 @@ def account() -> Iterator[Any]:
     from django_project import Account, database
 
     to_come = [sqlite3.OperationalError("database is locked")]
-    to_come[0].sqlite_errorname = "SQLITE_BUSY"
+    to_come[0].sqlite_errorcode = sqlite3.SQLITE_BUSY
 
     # In place of the driver, so that Django takes the error for one of the driver's.
     def collide(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

@@ -7,9 +7,92 @@ import asyncio
 import aiohttp
 import grpc
 import grpc.aio
+import pytest
 from aiohttp import web as aiohttp_web
 
-from retrying_elegant import retry
+from retrying_elegant import RetryBudget, retry, retrying
+
+
+class Watched:
+    """The keywords of a call, and whether anybody took it for a success."""
+
+    def __init__(self):
+        self.successes = []
+        self.budget = RetryBudget(10, refill=5)
+        self.budget._take() if hasattr(self.budget, "_take") else self.budget.take()
+        self.options = {"on_success": self.successes.append, "budget": self.budget}
+
+    def saw_nothing(self):
+        return not self.successes and self.budget.tokens == 9
+
+
+@pytest.fixture
+def watched():
+    return Watched()
+
+
+async def decorated(fn, *args, **options):
+    return retry(3, **options)(fn)(*args)
+
+
+async def block(fn, *args, **options):
+    with retrying(3, **options) as call:
+        return call(fn, *args)
+
+
+form = pytest.mark.parametrize("form", [decorated, block])
+
+
+class TestRejected:
+    """A synchronous function that returns what has to be awaited: TypeError, and no success."""
+
+    @form
+    def test_aiohttp(self, watched, form):
+        """`session.get`, whose calls are `collections.abc.Coroutine` without being coroutines."""
+
+        async def main():
+            async with aiohttp.ClientSession() as session:
+                await form(session.get, "http://127.0.0.1:9/", **watched.options)
+
+        with pytest.raises(TypeError, match="async"):
+            asyncio.run(main())
+        assert watched.saw_nothing()
+
+    @form
+    def test_grpc(self, watched, form):
+        """A stub of `grpc.aio`."""
+
+        async def main():
+            async with grpc.aio.insecure_channel("127.0.0.1:9") as channel:
+                stub = channel.unary_unary("/service/Method")
+                await form(stub, b"request", **watched.options)
+
+        with pytest.raises(TypeError, match="async"):
+            asyncio.run(main())
+        assert watched.saw_nothing()
+
+    @form
+    def test_a_task(self, watched, form):
+        """`asyncio.create_task`; the task is left running."""
+
+        async def work():
+            await asyncio.sleep(0)
+            return "done"
+
+        async def main():
+            tasks = []
+
+            def start():
+                tasks.append(asyncio.create_task(work()))
+                return tasks[-1]
+
+            with pytest.raises(TypeError, match="async"):
+                await form(start, **watched.options)
+            [task] = tasks
+            return await task
+
+        assert asyncio.run(main()) == "done"
+        assert watched.saw_nothing()
 
 
 class TestAwaited:

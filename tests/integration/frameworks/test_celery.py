@@ -127,9 +127,12 @@ class TestSoftTimeLimits:
     """Celery raises SoftTimeLimitExceeded, an Exception, into whatever runs."""
 
     def test_in_a_wait(self, call):
-        """The wait ends, no attempt follows; the limit is what is raised."""
-        calls, at_once, *_ = call(celery_tasks.soft_limit_in_a_wait)
+        """The wait ends, no attempt follows; the limit is what is raised, reason "interrupted"."""
+        calls, at_once, reason, context, ends = call(celery_tasks.soft_limit_in_a_wait)
         assert (calls, at_once) == (1, True)
+        assert reason == "interrupted"
+        assert context == "Down"
+        assert ends == ["call 1"]  # the hook's attempt keeps its own error
 
     def test_in_an_attempt(self, call):
         """An error of the attempt: not retried where errors are named, retried by default."""

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from django_project import Account, database, routes
 
 from retrying_elegant import RetryError, given_up, retry, retrying
+from retrying_elegant.db import conflict
 
 BIN = postgresql_server.binaries()
 
@@ -106,10 +107,13 @@ class TestFunctionViews:
 class TestClassBasedViews:
     """`method_decorator(retry(...), name=...)`."""
 
-    def test_on_the_class(self, work):
+    @pytest.mark.parametrize(
+        "decorator", [retry(3, on=ConnectionError, wait=0), retry], ids=["called", "bare"]
+    )
+    def test_on_the_class(self, work, decorator):
         """The named method is retried, with its `self` and its request."""
 
-        @method_decorator(retry, name="get")
+        @method_decorator(decorator, name="get")
         class Page(View):
             def get(self, request):
                 assert request.method == self.request.method == "GET"
@@ -118,7 +122,7 @@ class TestClassBasedViews:
             def post(self, request):
                 return HttpResponse(b"posted")
 
-        work.calls = 1  # one wait, for it is a real one
+        work.calls = 1 if decorator is retry else 0  # whose default waits are real
         assert asked(Page.as_view()).content == b"well"
         assert asked(Page.as_view(), "post").content == b"posted"
         assert work.calls == 3
@@ -188,15 +192,6 @@ class TestHttp404:
         assert self.asked() == 3
 
 
-def locked(error):
-    """SQLite's "database is locked": another connection is writing."""
-    return (
-        isinstance(error, OperationalError)
-        and isinstance(error.__cause__, sqlite3.OperationalError)
-        and error.__cause__.sqlite_errorcode == sqlite3.SQLITE_BUSY
-    )
-
-
 class TestSQLite:
     """A transaction on a database that another process is writing to."""
 
@@ -240,7 +235,7 @@ class TestSQLite:
                 writer.execute("UPDATE retried_account SET balance = 90")
                 writer.execute("COMMIT")
 
-        withdraw = retry(5, on=locked, wait=0, on_retry=commit_at_last)(self.withdraw)
+        withdraw = retry(5, on=conflict, wait=0, on_retry=commit_at_last)(self.withdraw)
         assert withdraw(db, 10) == 80
         assert locks == ["database is locked"] * 2
         assert Account.objects.using(db).get().balance == 80
@@ -248,7 +243,7 @@ class TestSQLite:
     def test_one_that_stays_locked(self, db, writer):
         """Django's own error, with the record; the connection is usable afterwards."""
         with pytest.raises(OperationalError, match="locked") as caught:
-            retry(3, on=locked, wait=0)(self.withdraw)(db, 10)
+            retry(3, on=conflict, wait=0)(self.withdraw)(db, 10)
         assert given_up(caught.value).attempts == 3
         writer.execute("ROLLBACK")
         assert self.withdraw(db, 10) == 90
@@ -257,7 +252,7 @@ class TestSQLite:
         """`@retry` above `@transaction.atomic`: each attempt is a transaction of its own."""
         attempts = []
 
-        @retry(3, on=locked, wait=0, on_retry=lambda attempt: writer.execute("ROLLBACK"))
+        @retry(3, on=conflict, wait=0, on_retry=lambda attempt: writer.execute("ROLLBACK"))
         @transaction.atomic(using=db)
         def withdraw():
             attempts.append(connections[db].in_atomic_block)
@@ -272,7 +267,7 @@ class TestSQLite:
         """Rolled back once."""
         calls = []
 
-        @retry(3, on=locked, wait=0)
+        @retry(3, on=conflict, wait=0)
         @transaction.atomic(using=db)
         def insert():
             calls.append(True)
@@ -283,11 +278,6 @@ class TestSQLite:
             insert()
         assert len(calls) == 1
         assert Account.objects.using(db).get().balance == 100
-
-
-def serialization_failure(error):
-    """SQLSTATE 40001 or 40P01 of the driver's error behind Django's."""
-    return getattr(error.__cause__, "sqlstate", None) in ("40001", "40P01")
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +316,7 @@ class TestPostgreSQL:
         ours, theirs = accounts
         read = []
 
-        @retry(5, on=serialization_failure, wait=0)
+        @retry(5, on=conflict, wait=0)
         @transaction.atomic(using="ours")
         def withdraw(amount):
             account = ours.get()
@@ -343,7 +333,7 @@ class TestPostgreSQL:
     def test_as_a_loop(self, accounts):
         """`with attempt, transaction.atomic()`: the attempt is outside."""
         ours, theirs = accounts
-        for attempt in retrying(5, on=serialization_failure, wait=0):
+        for attempt in retrying(5, on=conflict, wait=0):
             with attempt, transaction.atomic(using="ours"):
                 balance = ours.get().balance
                 if attempt.number == 1:
@@ -356,7 +346,7 @@ class TestPostgreSQL:
         """Django's own error, with the record; nothing has been written."""
         ours, theirs = accounts
 
-        @retry(3, on=serialization_failure, wait=0)
+        @retry(3, on=conflict, wait=0)
         @transaction.atomic(using="ours")
         def withdraw():
             balance = ours.get().balance

@@ -120,7 +120,7 @@ class TestSharing:
         """
         assert run(patched, script) == ["7 0.0"]
 
-    @pytest.mark.parametrize("patched", [BEFORE], ids=["patched first"])
+    @order
     def test_observers(self, patched):
         """One that lets other greenlets run misses none of their events."""
         script = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import typing
 
 import pydantic
@@ -46,7 +47,11 @@ async def double_async(number: int, *, times: int = 2) -> int:
 
 
 class Doubler:
-    """A class with a method."""
+    """A callable object."""
+
+    def __call__(self, number: int, *, times: int = 2) -> int:
+        work()
+        return number * times
 
     def method(self, number: int, *, times: int = 2) -> int:
         work()
@@ -60,9 +65,12 @@ class TestValidateCallAbove:
         "fn",
         [
             double,
+            functools.partial(double, times=2),
+            functools.lru_cache(double),
+            Doubler(),
             Doubler().method,
         ],
-        ids=["function", "method"],
+        ids=["function", "partial", "lru_cache", "object", "method"],
     )
     def test_of(self, fn):
         """Converted by the annotations of what is decorated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -11,7 +12,7 @@ from forms import ASYNC
 from framework_servers import PATIENCE
 from twisted.internet import defer
 
-from retrying_elegant import given_up
+from retrying_elegant import Policy, RetryBudget, given_up, retry
 
 HEAD = """
 import asyncio
@@ -128,3 +129,45 @@ class TestEnsureDeferred:
         error = outcome(defer.ensureDeferred(ASYNC[form](work, on=OSError)))
         assert type(error) is LookupError
         assert given_up(error) is None
+
+    @pytest.mark.parametrize("form", ASYNC)
+    def test_a_wait(self, form):
+        """Raises a RuntimeError that says where it runs; the attempt's error is its context."""
+        budget = RetryBudget(10)
+        down = ConnectionError("down")
+
+        async def work():
+            raise down
+
+        policy = Policy(3, wait=60, budget=budget)
+        error = outcome(defer.ensureDeferred(ASYNC[form](work, policy)))
+        assert type(error) is RuntimeError
+        assert "asyncio" in str(error)
+        assert "trio" in str(error)
+        assert error.__context__ is down
+        assert budget.tokens == 10
+
+    def test_a_limit(self):
+        """So does `attempt_timeout`, before anything has failed."""
+
+        @retry(attempt_timeout=5)
+        async def work():
+            return "well"
+
+        error = outcome(defer.ensureDeferred(work()))
+        assert type(error) is RuntimeError
+        assert "trio" in str(error)
+
+    def test_a_task_of_asyncio_elsewhere(self):
+        """An event loop that runs, but not this coroutine, does not help."""
+
+        @retry(3, wait=60)
+        async def work():
+            raise ConnectionError("down")
+
+        async def main():
+            return outcome(defer.ensureDeferred(work()))
+
+        error = asyncio.run(main())
+        assert type(error) is RuntimeError
+        assert type(error.__context__) is ConnectionError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import pytest
@@ -44,9 +45,9 @@ def upload(
 
 
 class Upload:
-    """A class with a method."""
+    """A callable object."""
 
-    def method(self, path: str, times: int = 1) -> None:
+    def __call__(self, path: str, times: int = 1) -> None:
         """Upload a file."""
         work()
         typer.echo(f"{path} * {times + 0}")
@@ -64,8 +65,8 @@ class TestCommands:
 
     @pytest.mark.parametrize(
         "command",
-        [upload, Upload().method],
-        ids=["function", "method"],
+        [upload, functools.partial(upload, quiet=False), Upload()],
+        ids=["function", "partial", "object"],
     )
     def test_arguments_and_options(self, command):
         """Parsed by the annotations of what is decorated."""
