@@ -1,0 +1,244 @@
+"""Contract 7: which lines are logged, on which logger and level, with which fields."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from ways import Flaky
+
+from retrying_elegant import Policy, RetryError, TryAgain, retry, retrying
+
+RETRY, GIVE_UP = "retrying_elegant.retry", "retrying_elegant.give_up"
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+@pytest.fixture
+def lines(caplog):
+    """Logger and level of each record."""
+    caplog.set_level(1, "retrying_elegant")
+
+    def lines():
+        return [(record.name, record.levelno) for record in caplog.records]
+
+    return lines
+
+
+def fail(way, *args, outcomes=(Lost,), **fields):
+    """A call that ends by Lost."""
+    with pytest.raises(Lost):
+        way.run(Flaky(outcomes), *args, wait=0, **fields)
+
+
+class TestLoggers:
+    """Two loggers, children of `retrying_elegant`."""
+
+    def test_names_and_levels(self, way, lines):
+        """WARNING by default."""
+        fail(way, 3)
+        assert lines() == [(RETRY, logging.WARNING)] * 2 + [(GIVE_UP, logging.WARNING)]
+
+    def test_the_level_of_the_parent(self, way, caplog):
+        """Applies to both."""
+        caplog.set_level(logging.ERROR, "retrying_elegant")
+        fail(way, 3)
+        assert caplog.records == []
+
+    def test_one_disabled(self, way, lines):
+        """The other still logs."""
+        logger = logging.getLogger(RETRY)
+        logger.disabled = True
+        try:
+            fail(way, 3)
+        finally:
+            logger.disabled = False
+        assert lines() == [(GIVE_UP, logging.WARNING)]
+
+    def test_errors_in_hooks(self, way, lines):
+        """Stay on the parent, whatever `log_level` is."""
+
+        def broken(attempt):
+            raise ValueError("broken hook")
+
+        assert way.run(Flaky([Lost, "v"]), 3, wait=0, on_retry=broken, log_level=None) == "v"
+        assert lines() == [("retrying_elegant", logging.ERROR)]
+
+
+class TestOrdinaryErrors:
+    """A non-retryable error on the first attempt is an ordinary error: no line."""
+
+    def test_on_the_first_attempt(self, way, lines):
+        """No line; the hook is notified."""
+        ends = []
+        fail(way, on=OSError, on_give_up=ends.append)
+        assert lines() == []
+        assert len(ends) == 1
+
+    def test_on_a_later_attempt(self, way, lines):
+        """The retry is worth a line, and so is its end."""
+        fail(way, 5, outcomes=[OSError(), Lost()], on=OSError)
+        assert lines() == [(RETRY, logging.WARNING), (GIVE_UP, logging.WARNING)]
+
+
+class TestLogLevel:
+    """`log_level`: the level of the policy's lines; None disables them."""
+
+    @pytest.mark.parametrize("level", [1, logging.DEBUG, logging.INFO, 25, logging.CRITICAL])
+    def test_a_level(self, way, lines, level):
+        """Of all lines of a failure."""
+        fail(way, 3, log_level=level)
+        assert lines() == [(RETRY, level)] * 2 + [(GIVE_UP, level)]
+
+    def test_none(self, way, lines):
+        """Not a line."""
+        fail(way, 3, log_level=None)
+        assert lines() == []
+
+    def test_default(self):
+        """WARNING."""
+        assert Policy().log_level == logging.WARNING
+
+    @pytest.mark.parametrize("level", ["DEBUG", 10.0, True, object], ids=str)
+    def test_wrong_types(self, level):
+        """An int, as `logging` has them."""
+        with pytest.raises(TypeError, match=r"^log_level="):
+            Policy(log_level=level)
+
+    def test_repr(self):
+        """Shows it where it differs."""
+        assert repr(Policy(log_level=None)) == "Policy(log_level=None)"
+        assert repr(Policy(log_level=10)) == "Policy(log_level=10)"
+        assert repr(Policy(log_level=logging.WARNING)) == "Policy()"
+
+
+class TestRejectedResults:
+    """A retry because of a rejected result is logged at DEBUG, or lower if `log_level` is."""
+
+    @pytest.mark.parametrize(
+        ("level", "expected"),
+        [(logging.WARNING, logging.DEBUG), (logging.INFO, logging.DEBUG), (5, 5)],
+    )
+    def test_level(self, way, lines, level, expected):
+        """Polling is not worth a warning."""
+        flaky = Flaky(["pending", "pending", "done"])
+        way.run(flaky, 5, wait=0, until=lambda result: result == "done", log_level=level)
+        assert lines() == [(RETRY, expected)] * 2
+
+    def test_the_end(self, way, lines):
+        """A give-up is one."""
+        with pytest.raises(RetryError):
+            way.run(Flaky(["pending"]), 2, wait=0, until=lambda result: False)
+        assert lines() == [(RETRY, logging.DEBUG), (GIVE_UP, logging.WARNING)]
+
+    def test_by_an_error(self, way, lines):
+        """TryAgain raised in the attempt is an error like others."""
+        way.run(Flaky([TryAgain, "value"]), 3, wait=0)
+        assert lines() == [(RETRY, logging.WARNING)]
+
+
+class TestExtraFields:
+    """Records carry fields for structured logs."""
+
+    def test_of_a_retry(self, way, caplog):
+        """Name, attempt, wait, elapsed, error."""
+        way.run(Flaky([Lost, "value"]), 3, wait=2, name="fetch")
+        [record] = caplog.records
+        assert record.retry_name == "fetch"
+        assert record.retry_attempt == 1
+        assert record.retry_wait == 2
+        assert record.retry_elapsed >= 0
+        assert record.retry_error == "Lost"
+        assert record.retry_reason is None
+
+    def test_of_a_give_up(self, way, caplog):
+        """And the reason."""
+        fail(way, 2, name="fetch")
+        record = caplog.records[-1]
+        assert (record.retry_name, record.retry_attempt) == ("fetch", 2)
+        assert (record.retry_reason, record.retry_error) == ("attempts", "Lost")
+        assert record.retry_wait is None
+
+    def test_of_a_rejected_result(self, way, caplog):
+        """No error."""
+        caplog.set_level(logging.DEBUG, "retrying_elegant")
+        way.run(Flaky(["pending", "done"]), 3, wait=0, until=lambda r: r == "done")
+        assert caplog.records[0].retry_error is None
+
+
+class TestOwnHandlers:
+    """What is retried while a line of ours is handled logs nothing: no handler feeds itself."""
+
+    def test_a_handler_that_retries(self, way):
+        """Its own retries are silent; later ones are not."""
+        seen = []
+
+        class Sender(logging.Handler):
+            def emit(self, record):
+                seen.append(record.getMessage())
+                assert retry(3, wait=0, name="send")(Flaky([Lost, "sent"]))() == "sent"
+
+        handler = Sender()
+        logger = logging.getLogger("retrying_elegant")
+        logger.addHandler(handler)
+        try:
+            way.run(Flaky([Lost, Lost, "value"]), 3, wait=0, name="fetch")
+        finally:
+            logger.removeHandler(handler)
+        assert len(seen) == 2
+        assert all("fetch" in line for line in seen)
+
+
+class TestTexts:
+    """Names and texts from outside are folded to one line, cut and escaped."""
+
+    @pytest.mark.parametrize("name", ["two\nlines", "a\x1b[31mred", "bell\x07", "x" * 5000])
+    def test_names(self, way, caplog, name):
+        """Of a policy."""
+        fail(way, 2, name=name)
+        for record in caplog.records:
+            text = record.getMessage()
+            assert text.isprintable()
+            assert len(text) < 1000
+
+    def test_error_texts(self, way, caplog):
+        """Terminal escapes do not reach the terminal."""
+        fail(way, 2, outcomes=[Lost("a\x1b[31mred\nline")])
+        text = caplog.records[0].getMessage()
+        assert r"\x1b" in text
+        assert text.isprintable()
+
+    def test_notes(self, way):
+        """Likewise."""
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost("a\x1b[31mred\rline")]), 2, wait=0, name="n\x07")
+        [note] = caught.value.__notes__
+        assert all(line.isprintable() for line in note.split("\n"))
+
+
+class TestAttemptTimeouts:
+    """A TimeoutError of `attempt_timeout` says which limit, and how many seconds."""
+
+    def test_its_text(self, async_way):
+        """In the error, and so in log and note."""
+
+        async def hang():
+            await asyncio.sleep(60)
+
+        with pytest.raises(TimeoutError, match=r"2\.5 s.*attempt_timeout"):
+            async_way.run(hang, 2, wait=0, attempt_timeout=2.5)
+
+
+class TestLoops:
+    """The level is the policy's in every form."""
+
+    def test_a_policy_changed_in_place(self, lines):
+        """`retrying(policy, log_level=...)`."""
+        for attempt in retrying(Policy(3, wait=0), log_level=logging.INFO):
+            with attempt:
+                if attempt.number < 3:
+                    raise Lost
+        assert lines() == [(RETRY, logging.INFO)] * 2

@@ -1,0 +1,81 @@
+"""Contract 14: an unknown keyword raises TypeError with the function, the word, and a field."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrying_elegant import Policy, retry, retrying
+
+CALLS = {
+    "retry": retry,
+    "retrying": retrying,
+    "Policy": Policy,
+    "replace": Policy().replace,
+}
+call = pytest.mark.parametrize("name", CALLS)
+
+# What other libraries and the standard library call it.
+WORDS = {
+    "tries": "attempts",
+    "retries": "attempts",
+    "max_tries": "attempts",
+    "max_attempts": "attempts",
+    "delay": "wait",
+    "backoff": "wait",
+    "exceptions": "on",
+    "retry_on": "on",
+    "giveup": "unless",
+    "max_time": "timeout",
+    "before_sleep": "on_retry",
+    "on_backoff": "on_retry",
+}
+# Typing errors.
+MISTYPED = {
+    "attempt": "attempts",
+    "atempts": "attempts",
+    "timeuot": "timeout",
+    "time_out": "timeout",
+    "attempts_timeout": "attempt_timeout",
+    "onretry": "on_retry",
+    "on_giveup": "on_give_up",
+    "budgets": "budget",
+    "untill": "until",
+}
+
+
+class TestUnknownKeywords:
+    """Wherever policy fields are accepted."""
+
+    @call
+    @pytest.mark.parametrize(("word", "field"), (WORDS | MISTYPED).items(), ids=WORDS | MISTYPED)
+    def test_one_that_means_a_field(self, name, word, field):
+        """The message names the function that was called, the word, and the field."""
+        with pytest.raises(TypeError) as caught:
+            CALLS[name](**{word: 3})
+        text = str(caught.value)
+        assert f"{name}(" in text
+        assert repr(word) in text or f"`{word}`" in text or f"{word}=" in text
+        assert f"{field}" in text.split(word, 1)[1]
+        assert "did you mean" in text
+
+    @call
+    def test_one_that_means_nothing(self, name):
+        """No field is suggested."""
+        with pytest.raises(TypeError) as caught:
+            CALLS[name](xyzzy=3)
+        text = str(caught.value)
+        assert f"{name}(" in text
+        assert "xyzzy" in text
+        assert "did you mean" not in text
+
+    @call
+    def test_beside_right_ones(self, name):
+        """The wrong one is named, whatever else there is."""
+        with pytest.raises(TypeError, match="tries"):
+            CALLS[name](timeout=5, tries=3, wait=1)
+
+    @pytest.mark.parametrize(("word", "of"), [("raises", "retry"), ("fallback", "retrying")])
+    def test_one_of_the_other_form(self, word, of):
+        """`raises` belongs to `retrying`, `fallback` to `retry`."""
+        with pytest.raises(TypeError, match=word):
+            CALLS[of](**{word: False})
