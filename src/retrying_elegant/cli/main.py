@@ -18,7 +18,9 @@ from retrying_elegant import Policy, __version__, backoff
 from retrying_elegant._text import one_line
 
 from .output import PROGRAM, OutputError, brief, write
-from .run import SIGNALLED, Json, Lines, Report, run
+from .report import Json, Lines, Report
+from .run import run
+from .signals import SIGNALLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -236,6 +238,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.set_defaults(act=_run, parser=made)
     made.add_argument(
+        "--reset-after",
+        type=limit,
+        metavar="S",
+        help="an attempt that ran this long was healthy: its failure is the first of a new series",
+    )
+    made.add_argument(
         "--on-exit",
         type=_list(_status),
         metavar="CODES",
@@ -264,6 +272,7 @@ def _policy(options: argparse.Namespace) -> Policy:
         wait=backoff.exponential(**rule) if options.wait is None else options.wait,
         timeout=options.timeout,
         attempt_timeout=options.attempt_timeout,
+        reset_after=getattr(options, "reset_after", None),  # preview has no such option
     )
 
 

@@ -52,3 +52,37 @@ def brief(seconds: float) -> str:
     ('0.1', '2.5', '3600')
     """
     return f"{seconds:.0f}" if 999.5 <= seconds < 1e15 else f"{seconds:.3g}"
+
+
+def width(text: str) -> int:
+    """
+    Return how many columns of a terminal *text* takes, which is printable.
+
+    >>> width("naive"), width("\u9003\u8bd5"), width("nai\u0308ve")
+    (5, 4, 5)
+    """
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def cut(text: str, columns: int) -> str:
+    """
+    Return the beginning of *text* that takes at most *columns*.
+
+    >>> cut("retry", 3), cut("\u9003\u8bd5", 3)
+    ('ret', '\u9003')
+    """
+    if text.isascii():
+        return text[: max(columns, 0)]
+    for end, character in enumerate(text):
+        columns -= _columns(character)
+        if columns < 0:
+            return text[:end]
+    return text
+
+
+def _columns(character: str) -> int:
+    from unicodedata import category, east_asian_width
+
+    if category(character) in ("Mn", "Me"):
+        return 0  # it is written onto the one before
+    return 2 if east_asian_width(character) in "WF" else 1

@@ -9,7 +9,7 @@ import threading
 import pytest
 from cli_parts import Terminal, counting, shell
 
-from retrying_elegant.cli import main, run
+from retrying_elegant.cli import main, output, report, signals
 
 
 @pytest.fixture
@@ -41,10 +41,11 @@ class TestCountdown:
             return write(text)
 
         terminal.write = counted
-        own_waits.setattr(run, "TICK", 0)
-        own_waits.setattr("time.sleep", lambda seconds: enough.wait(10))
+        own_waits.setattr(report, "TICK", 0)
+        # Not the short ones of the standard library.
+        own_waits.setattr("time.sleep", lambda seconds: seconds > 50 and enough.wait(10))
         if not masks:
-            own_waits.setattr(run, "SENDER_IS_KNOWN", False)
+            own_waits.setattr(signals, "SENDER_IS_KNOWN", False)
             own_waits.delattr("signal.pthread_sigmask")
         assert shell(counting(tmp_path, 3, 0), "--wait", "100", on=terminal) == 0
         assert terminal.getvalue().count("exit status 3, again in 100.0 s") > 3
@@ -53,7 +54,7 @@ class TestCountdown:
     def test_a_signal_ends_it(self, terminal, own_waits):
         """The line is left, another says why."""
         own_waits.setattr("time.sleep", lambda seconds: signal.raise_signal(signal.SIGTERM))
-        assert shell("exit 3", on=terminal) == 143
+        assert shell("exit 3", on=terminal) == -signal.SIGTERM
         assert terminal.screen == [
             "retrying-elegant: sh: attempt 1: exit status 3, interrupted",
             "retrying-elegant: SIGTERM: sh is not run again",
@@ -73,12 +74,65 @@ class TestCountdown:
         pty = pytest.importorskip("pty")
         ours, theirs = pty.openpty()
         with open(ours, "rb", 0), open(theirs, "w") as terminal:
-            assert run.columns_of(terminal) == 80  # where the terminal does not know
+            assert report.columns_of(terminal) == 80  # where the terminal does not know
         terminal = Terminal()
-        assert run.columns_of(terminal) == 80  # where it is not a real one
-        countdown = run.Countdown(run.Report(terminal), "x" * 100, 1, 79)
+        assert report.columns_of(terminal) == 80  # where it is not a real one
+        assert report.fitted("sh: attempt 1: exit status 3, ", "again in 0.5 s", 80) == (
+            "retrying-elegant: sh: attempt 1: exit status 3, again in 0.5 s"
+        )
+
+    @pytest.mark.parametrize(
+        ("columns", "line"),
+        [
+            (62, "retrying-elegant: sh: attempt 1: exit status 3, again in 0.5 s"),
+            (61, "sh: attempt 1: exit status 3, again in 0.5 s"),
+            (44, "sh: attempt 1: exit status 3, again in 0.5 s"),
+            (43, "sh: attempt 1: exit status... again in 0.5 s"[:25] + "... again in 0.5 s"),
+            (19, "s... again in 0.5 s"),
+            (18, "again in 0.5 s"),
+            (5, "again"),
+            (0, ""),
+        ],
+    )
+    def test_what_matters_least_is_cut_first(self, columns, line):
+        """Our own name, then what failed, and the time that is left at last."""
+        drawn = report.fitted("sh: attempt 1: exit status 3, ", "again in 0.5 s", columns)
+        assert drawn == line
+        assert len(drawn) <= columns
+
+    @pytest.mark.parametrize("columns", range(40))
+    def test_wide_characters(self, columns):
+        """They take two columns each; what is written onto another takes none."""
+        drawn = report.fitted("\u6570\u636e e\u0301: ", "again in 0.5 s", columns)
+        assert output.width(drawn) <= columns
+        assert output.width("\u6570\u636e e\u0301: ") == 8
+
+    def test_a_cut_is_between_characters(self):
+        """Half of a wide one is left out."""
+        text = "\u6570\u636e"
+        assert [output.cut(text, n) for n in range(6)] == ["", "", text[0], text[0], text, text]
+
+    def test_what_the_terminal_cannot_show(self):
+        """It is counted as it is written: escaped."""
+
+        class Ascii(Terminal):
+            encoding = "ascii"
+
+        terminal = Ascii()
+        countdown = report.Countdown(report.Report(terminal), terminal, "\u6570: ", 1)
         countdown.end("y")
-        assert set(terminal.getvalue().rstrip().split("\r")) == {"", "x" * 79}
+        assert terminal.screen == ["retrying-elegant: \\u6570: y", ""]
+
+    def test_there_are_no_threads(self, terminal, tmp_path, monkeypatch):
+        """The line is drawn once, and is right in the end."""
+
+        def fails(thread):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", fails)
+        assert shell(counting(tmp_path, 3, 0), "--wait", "100", on=terminal) == 0
+        assert terminal.getvalue().count("again in") == 1
+        assert terminal.screen[0].endswith("exit status 3, again after 100.00 s")
 
 
 class TestJson:
@@ -124,14 +178,14 @@ class TestJson:
 
     def test_a_signal_while_it_runs(self, capsys):
         """The reason is the signal."""
-        assert shell("kill -TERM $PPID; while :; do sleep 0.01; done", "--json") == 143
+        assert shell("kill -TERM $PPID; while :; do sleep 0.01; done", "--json") == -signal.SIGTERM
         (event,) = self.events(capsys)
         assert (event["reason"], event["signal"]) == ("signal", "SIGTERM")
 
     def test_a_signal_while_it_waits(self, own_waits, capsys):
         """Likewise."""
         own_waits.setattr("time.sleep", lambda seconds: signal.raise_signal(signal.SIGTERM))
-        assert shell("exit 3", "--json") == 143
+        assert shell("exit 3", "--json") == -signal.SIGTERM
         _, event = self.events(capsys)
         assert (event["event"], event["status"]) == ("give_up", 143)
         assert (event["reason"], event["signal"]) == ("signal", "SIGTERM")

@@ -6,7 +6,6 @@ Commands are real children that end at once; the waits between them pass at once
 from __future__ import annotations
 
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import sys
 import pytest
 from cli_parts import calls, counting, shell
 
-from retrying_elegant.cli import main, run
+from retrying_elegant.cli import main, report, run, signals
 
 
 class TestRun:
@@ -53,6 +52,14 @@ class TestRun:
         assert shell(script, "--on-exit", "69,75", "--wait", "0") == 3
         assert calls(tmp_path) == 3
         assert "(not retryable): exit status 3" in capsys.readouterr().err
+
+    def test_messages_name_the_command_as_it_was_written(self, tmp_path, capsys, monkeypatch):
+        """On one line, cut, its control characters escaped."""
+        monkeypatch.chdir(tmp_path)
+        assert main.main(["run", "--", "./no/\x1b[31m\nname" + "x" * 1000]) == 127
+        told = capsys.readouterr().err
+        assert told.startswith("retrying-elegant: ./no/\\x1b[31m namexxx")
+        assert len(told) < 300
 
     def test_on_exit_at_the_first_attempt(self, capsys):
         """Likewise."""
@@ -98,7 +105,7 @@ def system(request, monkeypatch):
     """Linux, and the systems that do not tell who sent a signal."""
     if request.param and not sys.platform.startswith("linux"):
         pytest.skip("this system does not tell")
-    monkeypatch.setattr(run, "SENDER_IS_KNOWN", request.param)
+    monkeypatch.setattr(signals, "SENDER_IS_KNOWN", request.param)
 
 
 @pytest.mark.usefixtures("system")
@@ -123,9 +130,68 @@ class TestAttemptTimeout:
         finally:
             signal.signal(signal.SIGTERM, before)
 
+    def test_long_limits(self, monkeypatch, capsys):
+        """In seconds that people read: not 3.6e+03."""
+
+        def never(self, is_over, *_):
+            command.wait(None)
+            return False
+
+        def started(argv):
+            nonlocal command
+            command = start(argv)
+            return command
+
+        command, start = None, run.Command
+        monkeypatch.setattr(run, "Command", started)
+        monkeypatch.setattr(signals.Signals, "wait_until", never)
+        options = ["--attempt-timeout", "1h", "--attempts", "1"]
+        assert main.main(["run", *options, "--", "sleep", "0"]) == 124
+        assert capsys.readouterr().err.endswith(": timed out after 3600 s\n")
+
     def test_in_time(self):
         """It changes nothing."""
         assert shell("exit 3", "--attempt-timeout", "60", "--attempts", "1") == 3
+
+
+class TestResetAfter:
+    """`--reset-after`: the failure of an attempt that ran this long begins a new series."""
+
+    @pytest.fixture
+    def lasting(self, monkeypatch, clock):
+        """Let each attempt last one of these times, and fail, until none is left."""
+
+        def attempts(*seconds):
+            left = list(seconds)
+
+            def run_once(argv, timeout, signals):
+                if left:
+                    clock.tick(left.pop(0))
+                    if timeout is not None:
+                        raise run.CommandError("timed out", 124, retryable=True)
+                    raise run.CommandError("exit status 3", 3)
+
+            monkeypatch.setattr(run, "run_once", run_once)
+
+        return attempts
+
+    OPTIONS = ("--attempts", "2", "--wait", "0", "--reset-after", "1m")
+
+    def test_healthy_attempts_do_not_count(self, lasting, capsys):
+        """A link that breaks once a day does not run out of attempts."""
+        lasting(60, 60, 60, 60, 60)
+        assert shell("", *self.OPTIONS) == 0
+        assert capsys.readouterr().err.count("attempt 1: exit status 3") == 5
+
+    def test_others_do(self, lasting):
+        """The healthy one was the first of two."""
+        lasting(60, 60, 59)
+        assert shell("", *self.OPTIONS) == 3
+
+    def test_one_that_hung_was_not_healthy(self, lasting):
+        """However long `--attempt-timeout` lets it."""
+        lasting(100, 100)
+        assert shell("", *self.OPTIONS, "--attempt-timeout", "100") == 124
 
 
 @pytest.mark.usefixtures("system", "no_signal_is_ignored")
@@ -135,7 +201,7 @@ class TestSignals:
     @pytest.mark.parametrize("name", ["TERM", "HUP", "QUIT", "INT"])
     def test_while_it_runs(self, name, tmp_path, monkeypatch, capsys):
         """The status is the command's."""
-        monkeypatch.setattr(run, "may_be_from_terminal", lambda number: False)
+        monkeypatch.setattr(signals, "may_be_from_terminal", lambda number: False)
         told = f"trap 'exit 7' {name}; echo >> {tmp_path}/calls; kill -{name} $PPID"
         script = f"{told}; while :; do sleep 0.01; done"
         assert shell(script, "--wait", "0") == 7
@@ -149,10 +215,10 @@ class TestSignals:
         assert capsys.readouterr().err == ""
 
     def test_the_second_interrupt_kills(self, monkeypatch, capsys):
-        """A command that does not heed the first."""
-        monkeypatch.setattr(run, "may_be_from_terminal", lambda number: False)
+        """A command that ignores the first; then we die of it."""
+        monkeypatch.setattr(signals, "may_be_from_terminal", lambda number: False)
         script = "trap 'kill -INT $PPID' INT; kill -INT $PPID; while :; do sleep 0.01; done"
-        assert shell(script) == 137
+        assert shell(script) == -signal.SIGINT
         assert capsys.readouterr().err.endswith("killed by SIGKILL\n")
 
     def test_while_it_is_being_started(self, monkeypatch):
@@ -164,7 +230,20 @@ class TestSignals:
             return start(*args, **options)
 
         monkeypatch.setattr("subprocess.Popen", interrupted)
-        assert main.main(["run", "--", "sleep", "60"]) == 143
+        assert main.main(["run", "--", "sleep", "60"]) == -signal.SIGTERM
+
+    def test_as_it_ends(self, monkeypatch):
+        """The signal has ended the retries, if not the command."""
+        monkeypatch.setattr(
+            report.Lines, "on_give_up", lambda *_: signal.raise_signal(signal.SIGTERM)
+        )
+        assert shell("exit 3", "--attempts", "1") == -signal.SIGTERM
+
+    def test_during_the_grace(self, monkeypatch):
+        """A command that took too long, and then a signal: that is what has ended it."""
+        monkeypatch.setattr(signals, "may_be_from_terminal", lambda number: False)
+        script = "trap 'kill -INT $PPID' TERM; while :; do sleep 0.01; done"
+        assert shell(script, "--attempt-timeout", "0.05") == -signal.SIGINT
 
     def test_ignored_ones_stay_ignored(self):
         """As nohup has it: the command inherits that."""
@@ -197,77 +276,23 @@ class TestSignalsBetweenAttempts:
     def test_during_the_wait(self, own_waits, options, capsys):
         """The sleep is left."""
         own_waits.setattr("time.sleep", lambda seconds: signal.raise_signal(signal.SIGTERM))
-        assert shell("exit 3", *options) == 143
+        assert shell("exit 3", *options) == -signal.SIGTERM
         end = "" if options else "retrying-elegant: SIGTERM: sh is not run again\n"
         assert capsys.readouterr().err.endswith(end)
 
     def test_just_before_the_wait(self, monkeypatch, waits):
         """It is not begun."""
-        monkeypatch.setattr(run.Lines, "on_retry", lambda *_: signal.raise_signal(signal.SIGTERM))
-        assert shell("exit 3") == 143
+        monkeypatch.setattr(
+            report.Lines, "on_retry", lambda *_: signal.raise_signal(signal.SIGTERM)
+        )
+        assert shell("exit 3") == -signal.SIGTERM
         assert waits == []
 
     def test_just_after_the_wait(self, monkeypatch, tmp_path):
         """The command is not started."""
         monkeypatch.setattr(
-            run.Report, "wait_ends", lambda self, attempt: signal.raise_signal(signal.SIGTERM)
+            report.Report, "wait_ends", lambda self, attempt: signal.raise_signal(signal.SIGTERM)
         )
-        monkeypatch.setattr(run.Report, "attempt", None, raising=False)
-        assert shell(counting(tmp_path, 0), "--quiet") == 143
+        monkeypatch.setattr(report.Report, "attempt", None, raising=False)
+        assert shell(counting(tmp_path, 0), "--quiet") == -signal.SIGTERM
         assert not (tmp_path / "calls").exists()
-
-
-class TestFromTheTerminal:
-    """Ctrl-C reaches the command from the terminal: it is not delivered twice."""
-
-    class Process:
-        def __init__(self):
-            self.got = []
-
-        def send_signal(self, number):
-            self.got.append(number)
-
-        def kill(self):
-            self.got.append("kill")
-
-    def test_not_delivered_twice(self):
-        """The second one kills, wherever it comes from."""
-        signals, signals._process = run.Signals(), self.Process()
-        signals._pass_on(signal.SIGINT, command_has_it=True)
-        assert signals._process.got == []
-        signals._pass_on(signal.SIGINT, command_has_it=True)
-        assert signals._process.got == ["kill"]
-
-    def test_which_may_be_from_it(self, monkeypatch):
-        """Those of its keys, and only while we are in the foreground."""
-        monkeypatch.setattr("os.open", lambda path, flags: 99)
-        monkeypatch.setattr("os.close", lambda terminal: None)
-        monkeypatch.setattr("os.tcgetpgrp", lambda terminal: os.getpgrp())
-        assert run.may_be_from_terminal(signal.SIGINT)
-        assert run.may_be_from_terminal(signal.SIGQUIT)
-        assert not run.may_be_from_terminal(signal.SIGTERM)
-        monkeypatch.setattr("os.tcgetpgrp", lambda terminal: -1)
-        assert not run.may_be_from_terminal(signal.SIGINT)
-
-    def test_no_terminal(self, monkeypatch):
-        """None is."""
-
-        def fails(path, flags):
-            raise OSError
-
-        monkeypatch.setattr("os.open", fails)
-        assert not run.may_be_from_terminal(signal.SIGINT)
-
-    def test_a_system_without_process_groups(self, monkeypatch):
-        """Windows: the console tells all of its processes."""
-        monkeypatch.delattr("os.tcgetpgrp")
-        assert run.may_be_from_terminal(signal.SIGINT)
-        monkeypatch.setattr(run, "SENDER_IS_KNOWN", False)
-        monkeypatch.setattr(run, "PASSED_ON", ("SIGTERM", "SIGINT", "SIGNOTHERE"))
-        monkeypatch.delattr("signal.SIGCHLD")
-        assert shell("exit 3", "--attempts", "1") == 3
-
-    def test_names(self):
-        """A signal without a name has a number."""
-        assert run.name_of_signal(15) == "SIGTERM"
-        assert run.name_of_signal(1000) == "signal 1000"

@@ -30,7 +30,6 @@ EXEMPT = {
         **dict.fromkeys(["on", "unless", "until", "budget"], NO_OPTION),
         **dict.fromkeys(["before_attempt", "on_retry", "on_success", "on_give_up"], NO_OPTION),
         "name": "it is that of the command",
-        "reset_after": "a command that has run for long and failed is not started again silently",
         "stop": "a signal ends the waits of a command",
         "log_level": "--quiet and --json say how retries are reported",
     },

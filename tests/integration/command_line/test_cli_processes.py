@@ -5,151 +5,27 @@ What is started here is ended here, by its own process id.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from pathlib import Path
 
 import pytest
+from cli_programs import (
+    COUNTS,
+    PATIENCE,
+    PROGRAM,
+    AtTerminal,
+    Started,
+    environment,
+    finished,
+    python,
+)
 
-import retrying_elegant
-
-SOURCE = str(Path(retrying_elegant.__file__).parent.parent)
-PROGRAM = [sys.executable, "-m", "retrying_elegant"]
 pytestmark = pytest.mark.usefixtures("no_signal_is_ignored")
-PATIENCE = 20  # seconds until a test that hangs fails
-
-# A command that says it is up, counts signals, and ends so many seconds after the first.
-COUNTS = """
-import signal, sys, time
-got, end = [], float("inf")
-def note(number, frame):
-    global end
-    got.append(signal.Signals(number).name)
-    end = min(end, time.monotonic() + float(sys.argv[1]))
-    print("got", got[-1], flush=True)
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-    signal.signal(number, note)
-print("up", flush=True)
-while time.monotonic() < end:
-    time.sleep(0.02)
-print("counted", len(got), flush=True)
-sys.exit(7)
-"""
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": SOURCE, "TERM": "xterm"}
-
-
-def finished(*words, **options):
-    """The program, run to its end: its exit status and its two outputs."""
-    done = subprocess.run(
-        [*PROGRAM, *words],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        **options,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def python(code, *words):
-    return [sys.executable, "-c", code, *words]
-
-
-class Started:
-    """The program, running, its standard error with its output: ended at the end of ``with``."""
-
-    def __init__(self, *words, **options):
-        self.process = subprocess.Popen(
-            [*PROGRAM, *words],
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # no terminal: nothing else sends signals
-            **options,
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-
-    def reads(self, text):
-        """Wait for a line with *text* in it."""
-        for line in self.process.stdout:
-            if text in line:
-                return
-        pytest.fail(f"the output ended without {text!r}")
-
-    def ends(self):
-        """The exit status, and what was still to read."""
-        told, _ = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, told
-
-
-class AtTerminal:
-    """The program, running in a pseudo-terminal of its own."""
-
-    def __init__(self, *words, columns=80, settings=()):
-        self.told = ""
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            os.execve(PROGRAM[0], [*PROGRAM, *words], {**environment(), **dict(settings)})
-        size = struct.pack("HHHH", 24, columns, 0, 0)
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, size)
-        self._status = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self._terminal)
-
-    def _read(self):
-        """Read what there is; False at the end."""
-        ready, _, _ = select.select([self._terminal], [], [], PATIENCE)
-        assert ready, f"nothing more was written after {self.told!r}"
-        try:
-            data = os.read(self._terminal, 65536)
-        except OSError:  # how Linux says that the other side is closed
-            return False
-        self.told += data.decode()
-        return bool(data)
-
-    def reads(self, text):
-        """Wait for *text*."""
-        while text not in self.told:
-            assert self._read(), f"the output ended without {text!r}"
-
-    def types(self, keys):
-        os.write(self._terminal, keys)
-
-    def ends(self):
-        """The exit status."""
-        while self._read():
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        self._status = os.waitstatus_to_exitcode(status)
-        return self._status
 
 
 class TestExitStatus:
@@ -215,7 +91,7 @@ class TestOutput:
             assert started.process.stdout.read(11) == "half a line"
             assert started.process.poll() is None
             started.process.terminate()
-            assert started.ends()[0] == 143
+            assert started.ends()[0] == -signal.SIGTERM
 
     def test_the_order_is_kept(self):
         """Lines of ours stand between the outputs of the attempts."""
@@ -268,16 +144,16 @@ class TestSignals:
             started.process.send_signal(signal.SIGINT)
             started.reads("got SIGINT")
             started.process.send_signal(signal.SIGINT)
-            assert started.ends()[0] == 137
+            assert started.ends()[0] == -signal.SIGINT
 
     @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
     def test_it_ends_the_wait_at_once(self, name):
-        """With 128 + n."""
+        """The program dies by it, after the last line."""
         with Started("run", "--wait", "1000", "--", "false") as started:
             started.reads("again in 1000.00 s")
             started.process.send_signal(signal.Signals[name])
             status, told = started.ends()
-        assert status == 128 + signal.Signals[name]
+        assert status == -signal.Signals[name]
         assert told == f"retrying-elegant: {name}: false is not run again\n"
 
 
@@ -318,12 +194,32 @@ class TestTerminal:
         assert rest == ""
 
     def test_a_narrow_terminal(self):
-        """No drawing runs into the next line."""
+        """No drawing runs into the next line, and the time left is seen; the last one is whole."""
         words = ["run", "--wait", "0.5", "--attempts", "2", "--", "sh", "-c", "sleep 0.1; exit 1"]
         with AtTerminal(*words, columns=30) as there:
             there.ends()
-        drawn = there.told.split("\r\n")[0].split("\r")
-        assert max(map(len, drawn)) == 29
+        *drawn, last = there.told.split("\r\n")[0].split("\r")
+        assert len(drawn) > 3
+        assert {len(line) for line in drawn} == {0, 29}
+        assert all(re.search(r"^sh: attempt\.\.\. again in \d\.\d s$", line) for line in drawn[1:])
+        assert last == "retrying-elegant: sh: attempt 1: exit status 1, again after 0.50 s"
+
+    def test_wide_characters(self, tmp_path):
+        """They take two columns each, and half of one is never drawn."""
+        name = "\u6570\u636e\u5e93\u5907\u4efd\u811a\u672c"
+        (tmp_path / name).write_text("#!/bin/sh\nsleep 0.1; exit 1\n")
+        (tmp_path / name).chmod(0o755)
+        words = ["run", "--wait", "0.5", "--attempts", "2", "--", name]
+        settings = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
+        with AtTerminal(*words, columns=30, settings=settings) as there:
+            there.ends()
+        *drawn, last = there.told.split("\r\n")[0].split("\r")
+        assert len(drawn) > 3
+        for line in drawn[1:]:
+            assert sum(1 if c.isascii() else 2 for c in line) in (28, 29)
+            assert line.startswith(name[:5])
+            assert re.search(r"\.\.\. again in \d\.\d s$", line)
+        assert last.startswith(f"retrying-elegant: {name}: attempt 1: ")
 
     def test_interrupt_while_it_runs(self):
         """The command has got it from the terminal already."""
@@ -351,14 +247,14 @@ class TestTerminal:
             there.types(b"\x03")
             there.reads("got SIGINT")
             there.types(b"\x03")
-            assert there.ends() == 137
+            assert there.ends() == -signal.SIGINT
 
     def test_interrupt_while_it_waits(self):
         """The countdown is left on its line."""
         with AtTerminal("run", "--wait", "1000", "--", "false") as there:
             there.reads("again in 999.")
             there.types(b"\x03")
-            assert there.ends() == 130
+            assert there.ends() == -signal.SIGINT
         assert there.told.endswith("SIGINT: false is not run again\r\n")
 
     def test_the_command_can_read_from_it(self):
