@@ -253,12 +253,78 @@ def account() -> Iterator[Any]:
             yield Account
 
 
+def _databases() -> Any:
+    """The servers of the database tests, which are beside them."""
+    folder = str(Path(__file__).parent / "databases")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module("database_servers")
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[Any]:
+    """A PostgreSQL server with two accounts, and no payments."""
+    import psycopg
+
+    with _databases().PostgreSQL() as server:
+        with psycopg.connect(server.address) as connection:
+            connection.execute("CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL)")
+            connection.execute("INSERT INTO account VALUES (1, 100), (2, 0)")
+            connection.execute(
+                "CREATE TABLE payment (operation uuid PRIMARY KEY, account int, amount int)"
+            )
+        yield server
+
+
+@contextlib.contextmanager
+def dsn() -> Iterator[str]:
+    """The address of such a server."""
+    with postgresql() as server:
+        yield server.dsn
+
+
+@contextlib.contextmanager
+def django_database(server: Any) -> Iterator[str]:
+    """Django's default database, at *server*."""
+    sys.path.append(str(Path(__file__).parent / "frameworks"))
+    from django_project import database
+
+    at = {"HOST": "127.0.0.1", "PORT": str(server.port), "USER": "tester", "NAME": "postgres"}
+    with database("default", ENGINE="django.db.backends.postgresql", **at) as alias:
+        yield alias
+
+
+@contextlib.contextmanager
+def database() -> Iterator[str]:
+    """The same with a server of its own."""
+    with postgresql() as server, django_database(server) as alias:
+        yield alias
+
+
+@contextlib.contextmanager
+def redis_port() -> Iterator[int]:
+    """Where a Redis server listens."""
+    with _databases().Redis() as server:
+        yield server.port
+
+
+@contextlib.contextmanager
+def amqp_url() -> Iterator[str]:
+    """The address of a RabbitMQ broker."""
+    with _databases().RabbitMQ() as server:
+        yield server.url
+
+
 GIVEN: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "url": url,
     "engine": engine,
     "upload": upload,
     "Account": account,
     "shop_tasks": shop_tasks,
+    "dsn": dsn,
+    "database": database,
+    "redis_port": redis_port,
+    "amqp_url": amqp_url,
 }
 
 
@@ -267,4 +333,10 @@ def given(blocks: list[Block]) -> Iterator[dict[str, object]]:
     """All that *blocks* ask for, by name."""
     names = {name for block in blocks for name in block.given}
     with contextlib.ExitStack() as stack:
-        yield {name: stack.enter_context(GIVEN[name]()) for name in sorted(names)}
+        namespace = {name: stack.enter_context(GIVEN[name]()) for name in sorted(names)}
+        try:
+            yield namespace
+        finally:
+            for thing in namespace.values():
+                if hasattr(thing, "dispose"):  # an engine that the page has made
+                    thing.dispose()

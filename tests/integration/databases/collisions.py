@@ -6,12 +6,14 @@ error that came of it, or fails.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from database_drivers import Session
 
@@ -88,6 +90,38 @@ def ended_during(
         return error_of(call)
     finally:
         timer.join()
+
+
+@contextlib.contextmanager
+def answers_lost(port: int, request: bytes, *, times: int) -> Iterator[int]:
+    """A port that leads to *port*, but loses so many answers to *request*, and the connection."""
+    to_lose = [None] * times
+
+    def forward(client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", port)) as server:
+            while asked := client.recv(65_536):
+                server.sendall(asked)
+                answer = server.recv(65_536)
+                if request in asked and to_lose:
+                    to_lose.pop()
+                    return
+                client.sendall(answer)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=forward, args=(listener.accept()[0],)))
+                threads[-1].start()
+
+    threads: list[threading.Thread] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    for thread in (accepting, *threads):
+        thread.join()
+    assert not to_lose
 
 
 def errors_while(start: Callable[[], Any], connect: Callable[[], Session]) -> list[BaseException]:

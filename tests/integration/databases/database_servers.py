@@ -1,8 +1,9 @@
 """Private database servers: each in a directory of its own, on a port of the loopback.
 
-Owns starting, stopping, killing and starting again PostgreSQL, MariaDB and Redis.  What is asked of
-them is left to the tests.  Debian has them: ``postgresql``, ``mariadb-server``, ``redis-server``;
-the system's own instances are not touched.  Durations are seconds.
+Owns starting, stopping and killing PostgreSQL, MariaDB, Redis and RabbitMQ.  What is asked of them
+is left to the tests.  Debian has them: ``postgresql``, ``mariadb-server``,
+``redis-server``, ``rabbitmq-server``; the system's own instances are not touched.  Durations are
+seconds.
 """
 
 from __future__ import annotations
@@ -224,6 +225,11 @@ class PostgreSQL(Server):
         """Of the database, without the scheme."""
         return f"tester@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def dsn(self) -> str:
+        """The same with it."""
+        return f"postgresql://{self.url}"
+
 
 class MariaDB(Server):
     """User ``tester`` with the password ``pw``, database ``test``."""
@@ -301,3 +307,58 @@ class Redis(Server):
         with contextlib.suppress(redis.ConnectionError), redis.Redis(port=self.port) as client:
             return bool(client.ping())
         return False
+
+
+class RabbitMQ(Server):
+    """User ``guest`` with the password ``guest``, as it comes."""
+
+    account = "rabbitmq"
+
+    def _create(self) -> None:
+        self._script = _program("rabbitmq-server", "/usr/lib/rabbitmq/bin")
+        self.version = f"RabbitMQ {self._package_version()}"
+        (self.folder / "plugins").write_text("[].\n")
+        self._between = free_port()  # for the nodes of a cluster, of which there is one
+
+    def _package_version(self) -> str:
+        folders = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*"))
+        return folders[-1].name.partition("-")[2] if folders else "of unknown version"
+
+    def _command(self) -> list[str]:
+        return [self._script]
+
+    def _options(self) -> dict[str, Any]:
+        folder = str(self.folder)
+        # The node's own port instead of epmd, a daemon that would outlive it.
+        arguments = f"+S 1:1 -start_epmd false -erl_epmd_port {self._between}"
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "LANG": "C.UTF-8",
+            "RABBITMQ_NODENAME": f"retrying{self.port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._between),
+            "RABBITMQ_MNESIA_BASE": f"{folder}/mnesia",
+            "RABBITMQ_LOG_BASE": f"{folder}/log-files",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
+            "RABBITMQ_CONFIG_FILE": f"{folder}/none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": arguments,
+        }
+        return {**super()._options(), "env": variables}
+
+    def _answers(self) -> bool:
+        import pika
+        from pika.exceptions import AMQPError
+
+        assert self._process is not None
+        assert self._process.poll() is None, self._log()
+        with contextlib.suppress(AMQPError):
+            pika.BlockingConnection(pika.URLParameters(self.url)).close()
+            return True
+        return False
+
+    @property
+    def url(self) -> str:
+        """Of the broker."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"

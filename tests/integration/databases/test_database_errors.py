@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 
 import collisions
 import psycopg
@@ -333,8 +334,6 @@ class TestMariaDBConflicts:
         first.execute(update(3))
         first.execute(update(2))
         second.execute(update(1))  # the lighter one, which is chosen
-        import threading
-
         thread = threading.Thread(target=first.execute, args=(update(1),))
         thread.start()
         error = error_of(second.execute, update(2))
@@ -344,6 +343,29 @@ class TestMariaDBConflicts:
         first.rollback()
         with opened(connect, mariadb) as reader:
             assert reader.execute("SELECT sum(balance) FROM account") == [(0,)]
+
+    def test_a_savepoint_fixes_nothing(self, mariadb):
+        """A deadlock undoes it as well: what is retried inside it runs without what came before."""
+        connect = MARIADB["PyMySQL"]
+        with opened(connect, mariadb) as first, opened(connect, mariadb) as second:
+            for number in (1, 2, 3):
+                first.execute(f"INSERT INTO account VALUES ({number + 10}, 0)")  # the heavier one
+            first.execute(update(2))
+            second.execute(update(3, by=5))
+            second.execute("SAVEPOINT here")
+            second.execute(update(1))
+            thread = threading.Thread(target=first.execute, args=(update(1),))
+            thread.start()
+            error = error_of(second.execute, update(2))
+            thread.join()
+            first.rollback()
+            assert meaning(error) == "conflict"
+            assert error_of(second.execute, "ROLLBACK TO SAVEPOINT here").args[0] == 1305
+            second.execute(update(1))
+            second.execute(update(2))
+            second.commit()
+            rows = second.execute("SELECT balance FROM account ORDER BY id")
+            assert rows == [(1,), (1,), (0,)]  # committed, without the 5
 
     @each(PLAIN_MARIADB, MARIADB)
     def test_snapshot_isolation(self, two):
@@ -524,6 +546,22 @@ class TestSQLite:
         """Also an OperationalError, but for the last."""
         with opened(connect, path) as session:
             assert meaning(error_of(session.execute, statement)) == "neither"
+
+    def test_with_connection_rolls_a_failed_commit_back(self, path):
+        """So that the next attempt begins a transaction of its own."""
+        reader = sqlite3.connect(path)
+        writer = sqlite3.connect(path, timeout=0)
+        with contextlib.closing(reader), contextlib.closing(writer):
+            cursor = reader.execute("SELECT * FROM account UNION ALL SELECT * FROM account")
+            cursor.fetchone()
+
+            def write():
+                with writer:
+                    writer.execute(update(1))
+
+            assert meaning(error_of(write)) == "conflict"
+            assert not writer.in_transaction
+            cursor.fetchall()
 
     def test_a_stale_snapshot(self, path):
         """BUSY_SNAPSHOT: in WAL mode, a reader that begins to write after somebody else did."""

@@ -10,7 +10,7 @@ import time
 import pytest
 import redis
 import redis.asyncio
-from collisions import error_of
+from collisions import answers_lost, error_of
 from database_servers import wait_until
 from db_parts import meaning
 from redis.backoff import NoBackoff
@@ -102,11 +102,12 @@ class TestDisconnects:
         timer.join()
 
     def test_a_timeout(self, redis_server, other):
-        """Nobody knows whether the command has been executed; here it was, later."""
+        """Nobody knows whether the command has been executed; here it was not, for once."""
         with redis.Redis(port=redis_server.port, retry=NEVER, socket_timeout=0.1) as client:
             client.ping()
             other.client_pause(500)
             error = error_of(client.set, "key", 1)
+        assert other.get("key") is None
         assert type(error) is redis.TimeoutError
         assert meaning(error) == "disconnected"
 
@@ -183,7 +184,18 @@ class TestNeither:
 
 
 class TestItsOwnRetries:
-    """What redis-py retries by itself multiplies what a policy does."""
+    """What redis-py retries by itself multiplies what a policy does, and may be done twice."""
+
+    def test_an_increment_whose_answer_was_lost(self, redis_server, other):
+        """As it comes, the client counts three times for one call; without retries it says so."""
+        losing = answers_lost(redis_server.port, b"INCR", times=2)
+        with losing as port, redis.Redis(port=port) as client:
+            assert client.incr("visits") == 3
+        other.delete("visits")
+        losing = answers_lost(redis_server.port, b"INCR", times=1)
+        with losing as port, redis.Redis(port=port, retry=NEVER) as client:
+            assert meaning(error_of(client.incr, "visits")) == "disconnected"
+        assert other.get("visits") == b"1"
 
     def attempts(self, **settings):
         """How often a client connects to a server that hangs up, for one command."""
