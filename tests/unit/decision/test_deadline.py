@@ -1,0 +1,188 @@
+"""`deadline`: one moment for every retry made inside, in this thread or task."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+
+import pytest
+from ways import Flaky, run_async
+
+from retrying_elegant import deadline, given_up, retry
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+def reason(error):
+    record = given_up(error)
+    return record.reason, record.attempts
+
+
+class TestRetriesInside:
+    """No policy beneath it makes a retry at or after that moment."""
+
+    def test_waits_that_would_end_too_late(self, way, clock, waits):
+        """As if the policy had that timeout: waits of 4 seconds fit into 10 twice."""
+        with deadline(10), pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), None, wait=4)
+        assert reason(caught.value) == ("timeout", 3)
+        assert waits == [4, 4]
+
+    @pytest.mark.parametrize(("seconds", "timeout"), [(10, 5), (5, 10)])
+    def test_the_smaller_of_it_and_the_timeout_applies(self, way, clock, seconds, timeout):
+        """Waits of 2 seconds fit into 5 twice."""
+        with deadline(seconds), pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), None, wait=2, timeout=timeout)
+        assert reason(caught.value) == ("timeout", 3)
+
+    @pytest.mark.parametrize(("outer", "inner"), [(10, 5), (5, 10)])
+    def test_the_earlier_of_two_applies(self, way, clock, outer, inner):
+        """Whichever is inside."""
+        with deadline(outer), deadline(inner), pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), None, wait=2)
+        assert reason(caught.value) == ("timeout", 3)
+
+    def test_the_first_attempt_is_always_made(self, decorator_way, clock):
+        """And may succeed, though the moment has passed."""
+        with deadline(5):
+            clock.tick(60)
+            assert decorator_way.run(Flaky(["value"])) == "value"
+
+    def test_what_an_attempt_may_take(self, way, clock):
+        """`remaining` and `timeout` show what is left of it."""
+        seen = []
+        note = lambda attempt: seen.append((attempt.remaining, attempt.timeout))  # noqa: E731
+        with deadline(10):
+            clock.tick(3)
+            assert way.run(Flaky(["value"]), before_attempt=note) == "value"
+        assert seen == [(7, 7)]
+
+    def test_outside_it_there_is_none(self, way, clock, waits):
+        """Once it has been left."""
+        with deadline(1):
+            pass
+        assert way.run(Flaky([Lost, "value"]), wait=60) == "value"
+        assert waits == [60]
+
+
+class TestWhereItApplies:
+    """In this thread or task, and in the tasks and `to_thread` calls started in it."""
+
+    def failing(self):
+        with pytest.raises(Lost) as caught:
+            retry(3, wait=60)(Flaky([Lost]))()
+        return reason(caught.value)
+
+    def test_in_tasks_started_inside(self, clock):
+        """And no longer in those that outlive it."""
+
+        async def call():
+            with pytest.raises(Lost) as caught:
+                await retry(3, wait=60)(self.lost)()
+            return reason(caught.value)
+
+        async def later():
+            await asyncio.sleep(1)
+            return await call()
+
+        async def main():
+            with deadline(10):
+                inside = await asyncio.create_task(call())
+                outliving = asyncio.create_task(later())
+            return inside, await outliving
+
+        assert run_async(main()) == (("timeout", 1), ("attempts", 3))
+
+    async def lost(self):
+        raise Lost
+
+    def test_in_to_thread(self, clock):
+        """It copies the context."""
+
+        async def main():
+            with deadline(10):
+                return await asyncio.to_thread(self.failing)
+
+        assert run_async(main()) == ("timeout", 1)
+
+    def in_a_thread(self, call):
+        """What *call* returns there."""
+        found = []
+        thread = threading.Thread(target=lambda: found.append(call()))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    def test_not_in_other_threads(self, clock):
+        """They start with a context of their own."""
+        with deadline(10):
+            assert self.in_a_thread(self.failing) == ("attempts", 3)
+
+    def test_in_threads_that_run_in_its_context(self, clock):
+        """Which they are handed."""
+        with deadline(10):
+            context = contextvars.copy_context()
+            assert self.in_a_thread(lambda: context.run(self.failing)) == ("timeout", 1)
+
+
+class TestTheObject:
+    """It is entered once, and says what is left."""
+
+    def test_remaining(self, clock):
+        """At least 0; before it is entered, all of it."""
+        this = deadline(10)
+        assert this.remaining == 10
+        with this:
+            clock.tick(4)
+            assert this.remaining == 6
+            clock.tick(60)
+            assert this.remaining == 0
+
+    def test_remaining_inside_an_earlier_one(self, clock):
+        """That of the earlier."""
+        with deadline(5), deadline(10) as inner:
+            assert inner.remaining == 5
+
+    def test_it_is_entered_once(self):
+        """Also not again when it has been left."""
+        this = deadline(5)
+        with this:
+            pass
+        with pytest.raises(RuntimeError, match="entered before"):
+            this.__enter__()
+
+    def test_current(self, clock):
+        """The innermost that applies here, or None."""
+        assert deadline.current() is None
+        with deadline(5) as outer:
+            with deadline(9) as inner:
+                assert deadline.current() is inner
+            assert deadline.current() is outer
+        assert deadline.current() is None
+
+    def test_left_in_another_order(self, clock):
+        """Each ends itself alone."""
+        outer, inner = deadline(5), deadline(9)
+        outer.__enter__()
+        inner.__enter__()
+        outer.__exit__(None, None, None)
+        assert deadline.current() is inner
+        assert inner.remaining == 9
+        inner.__exit__(None, None, None)
+        assert deadline.current() is None
+
+    def test_repr(self):
+        """As it was written."""
+        assert repr(deadline(5)) == "deadline(5.0)"
+
+    @pytest.mark.parametrize(
+        ("seconds", "error"),
+        [(0, ValueError), (-1, ValueError), (float("inf"), ValueError), ("5", TypeError)],
+    )
+    def test_bad_input(self, seconds, error):
+        """A positive, finite number of seconds."""
+        with pytest.raises(error, match=r"^seconds="):
+            deadline(seconds)

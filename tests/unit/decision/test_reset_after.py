@@ -1,0 +1,115 @@
+"""Section 2 of the contract: `reset_after`, an attempt that was healthy before it failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrying_elegant import RetryBudget, RetryError, given_up, retry, testing
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Running:
+    """Attempts that run for so many seconds each, and then fail, or return *result*."""
+
+    def __init__(self, clock, *seconds, result=None):
+        self.clock = clock
+        self.seconds = seconds
+        self.result = result
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        self.clock.tick(self.seconds[self.calls - 1])
+        if self.result is None:
+            raise Lost
+        return self.result
+
+
+class TestHealthyAttempts:
+    """One that ran at least that long before failing is the first of a new series."""
+
+    def test_its_number_becomes_one(self, way, clock, waits):
+        """And the waits start over."""
+        numbers = []
+        with pytest.raises(Lost):
+            way.run(
+                Running(clock, 0, 0, 60, 0, 0),
+                3,
+                reset_after=60,
+                wait=[1, 2],
+                on_retry=lambda attempt: numbers.append(attempt.number),
+            )
+        assert numbers == [1, 2, 1, 2]
+        assert waits == [1, 2, 1, 2]
+
+    def test_without_it_the_attempts_are_used_up(self, way, clock):
+        """However long they ran."""
+        running = Running(clock, 0, 0, 60)
+        with pytest.raises(Lost):
+            way.run(running, 3, wait=0)
+        assert running.calls == 3
+
+    @pytest.mark.parametrize(("seconds", "calls"), [(59.5, 2), (60, 3), (90, 3)])
+    def test_at_least_that_long(self, way, clock, seconds, calls):
+        """An attempt that ran exactly as long was healthy."""
+        running = Running(clock, 0, seconds, 0)
+        with pytest.raises(Lost):
+            way.run(running, 2, reset_after=60, wait=0)
+        assert running.calls == calls
+
+    def test_the_record_begins_with_the_failure(self, way, clock):
+        """History and elapsed time too."""
+        with pytest.raises(Lost) as caught:
+            way.run(Running(clock, 5, 70, 5), 2, reset_after=60, wait=3)
+        record = given_up(caught.value)
+        assert (record.attempts, record.elapsed) == (2, 8)
+        assert [line.partition(":")[0] for line in record.history] == [
+            "attempt 1 at 0.00 s",
+            "attempt 2 at 8.00 s",
+        ]
+
+    def test_the_timeout_begins_with_the_failure(self, decorator_way, clock):
+        """A call that was healthy for longer than it has not used it up."""
+        with pytest.raises(Lost) as caught:
+            decorator_way.run(Running(clock, 70, 4, 4, 4), None, reset_after=60, wait=1, timeout=10)
+        record = given_up(caught.value)
+        assert (record.reason, record.attempts) == ("timeout", 3)
+
+    def test_the_budget_is_credited(self, way, clock):
+        """As for a success: with what the healthy attempt gave back, there is one more."""
+        running = Running(clock, 0, 0, 60, 0)
+        with pytest.raises(Lost) as caught:
+            way.run(running, None, reset_after=60, wait=0, budget=RetryBudget(2, 1))
+        assert given_up(caught.value).reason == "budget"
+        assert running.calls == 4
+
+    def test_a_result_that_until_rejects(self, way, clock):
+        """It was returned after as long, and is the first of a new series too."""
+        running = Running(clock, 0, 60, 0, result="pending")
+        with pytest.raises(RetryError) as caught:
+            way.run(running, 2, reset_after=60, wait=0, until=lambda value: value == "ready")
+        assert given_up(caught.value).attempts == 2
+        assert running.calls == 3
+
+    def test_limits_of_tests_count_every_call(self, way, clock):
+        """So that no test runs forever."""
+        running = Running(clock, 60, 60, 60)
+        with testing.limit(3), pytest.raises(Lost):
+            way.run(running, None, reset_after=60, wait=0)
+        assert running.calls == 3
+
+
+class TestGenerators:
+    """Rejected, as `until` is: they are retried only until their first item."""
+
+    def test_when_decorated(self):
+        """By its name."""
+
+        def generator():
+            yield
+
+        with pytest.raises(TypeError, match="reset_after"):
+            retry(reset_after=60)(generator)

@@ -1,0 +1,210 @@
+"""Section 2 of the contract: `stop`, an event after which no retry follows."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import pickle
+import threading
+
+import pytest
+from ways import Flaky, run_async
+
+from retrying_elegant import Policy, RetryBudget, RetryError, given_up, retry, retrying
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Wrong(Exception):
+    """Not retried in these tests."""
+
+
+@pytest.fixture
+def event(way):
+    """An event of the kind that the form takes."""
+    return threading.Event() if way.colour == "sync" else asyncio.Event()
+
+
+class TestOnceItIsSet:
+    """No retry follows: the call gives up with the reason "stopped"."""
+
+    def test_the_first_attempt_is_always_made(self, way, event, waits):
+        """Even where it was set before the call."""
+        event.set()
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost) as caught:
+            way.run(flaky, stop=event)
+        record = given_up(caught.value)
+        assert (record.reason, record.attempts) == ("stopped", 1)
+        assert (flaky.calls, waits) == (1, [])
+
+    def test_and_may_succeed(self, way, event):
+        """It is a call like any other."""
+        event.set()
+        assert way.run(Flaky(["value"]), stop=event) == "value"
+
+    def test_in_an_attempt(self, way, event):
+        """It is not interrupted; the budget is not asked for a token."""
+        budget = RetryBudget(10)
+        endings = []
+
+        def risky():
+            event.set()
+            raise Lost
+
+        with pytest.raises(Lost):
+            way.run(risky, stop=event, budget=budget, on_give_up=endings.append)
+        assert [(attempt.number, attempt.reason) for attempt in endings] == [(1, "stopped")]
+        assert budget.tokens == 10
+
+    def test_while_the_retry_is_announced(self, way, event, waits):
+        """Before the wait, which is not slept."""
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost) as caught:
+            way.run(flaky, stop=event, on_retry=lambda attempt: event.set())
+        assert given_up(caught.value).reason == "stopped"
+        assert (flaky.calls, waits) == (1, [])
+
+    def test_a_result_that_was_rejected(self, way, event):
+        """RetryError, with the result."""
+        event.set()
+        with pytest.raises(RetryError) as caught:
+            way.run(Flaky(["pending"]), stop=event, until=lambda value: value == "ready")
+        assert (caught.value.result, given_up(caught.value).reason) == ("pending", "stopped")
+
+    def test_an_error_that_is_not_retryable_stays_that(self, way, event):
+        """The filters come first."""
+        flaky = Flaky([Lost, Wrong])
+
+        def set_at_the_second(attempt):
+            if attempt.number == 2:
+                event.set()
+
+        with pytest.raises(Wrong) as caught:
+            way.run(flaky, stop=event, on=Lost, before_attempt=set_at_the_second)
+        assert given_up(caught.value).reason == "not retryable"
+
+    def test_it_comes_before_the_attempts(self, way, event):
+        """Where both would end the call."""
+        event.set()
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), 1, stop=event)
+        assert given_up(caught.value).reason == "stopped"
+
+    def test_a_fallback_applies(self, decorator_way):
+        """As to attempts that are used up."""
+        event = threading.Event() if decorator_way.colour == "sync" else asyncio.Event()
+        event.set()
+        reason = lambda attempt: attempt.reason  # noqa: E731 - shown by what it returns
+        assert decorator_way.run(Flaky([Lost]), stop=event, fallback=reason) == "stopped"
+
+
+class TestInAWait:
+    """A wait in progress ends immediately."""
+
+    def test_a_sync_one(self, sync_way, own_waits):
+        """It is the event that is waited for, for as long as the wait is."""
+        asked = []
+
+        class Stop(threading.Event):
+            def wait(self, timeout=None):
+                asked.append(timeout)
+                self.set()
+                return True
+
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost) as caught:
+            sync_way.run(flaky, wait=60, stop=Stop())
+        assert given_up(caught.value).reason == "stopped"
+        assert (flaky.calls, asked) == (1, [60])
+
+    def test_an_async_one(self, async_way, own_waits):
+        """Another task sets it."""
+        flaky = Flaky([Lost, "value"])
+
+        async def main():
+            event = asyncio.Event()
+            began = asyncio.get_running_loop().time()
+            asyncio.get_running_loop().call_later(5, event.set)
+            with pytest.raises(Lost) as caught:
+                await async_way.start(flaky, wait=60, stop=event)
+            assert asyncio.get_running_loop().time() - began == pytest.approx(5, abs=1)
+            return given_up(caught.value).reason
+
+        assert run_async(main()) == "stopped"
+        assert flaky.calls == 1
+
+    def test_its_token_is_put_back(self, sync_way, own_waits):
+        """The retry that it was taken for is not made."""
+
+        class Stop(threading.Event):
+            def wait(self, timeout=None):
+                self.set()
+                return True
+
+        budget = RetryBudget(10)
+        with pytest.raises(Lost):
+            sync_way.run(Flaky([Lost]), wait=60, stop=Stop(), budget=budget)
+        assert budget.tokens == 10
+
+    def test_one_that_is_never_set_changes_nothing(self, way, event, own_waits):
+        """The wait is slept, and the next attempt made."""
+        if way.colour == "sync":
+            own_waits.setattr(event, "wait", lambda timeout=None: False)
+        assert way.run(Flaky([Lost, "value"]), wait=60, stop=event) == "value"
+
+    def test_a_wait_of_nothing(self, way, event, own_waits):
+        """Is not begun."""
+        assert way.run(Flaky([Lost, "value"]), wait=0, stop=event) == "value"
+
+    def test_of_another_process(self):
+        """An event of multiprocessing, which is shared with it."""
+        event = multiprocessing.get_context("fork").Event()
+        event.set()
+        with pytest.raises(Lost) as caught:
+            retry(stop=event)(Flaky([Lost]))()
+        assert given_up(caught.value).reason == "stopped"
+
+
+class TestOfAnotherKind:
+    """TypeError, naming the right kind, when the form is made."""
+
+    @pytest.mark.parametrize("value", [3, True, "stop", object(), lambda: True], ids=lambda _: "")
+    def test_no_event(self, value):
+        """Not something that can be set and waited for."""
+        with pytest.raises(TypeError, match=r"^stop=.*expected an event"):
+            Policy(stop=value)
+
+    def test_a_class(self):
+        """Forgotten parentheses."""
+        with pytest.raises(TypeError, match=r"did you mean Event\(\)\?"):
+            Policy(stop=threading.Event)
+
+    def test_of_asyncio_in_sync_forms(self):
+        """Nothing could await it."""
+        options = {"stop": asyncio.Event()}
+        with pytest.raises(TypeError, match=r"stop=.*threading\.Event\(\)"):
+            retry(**options)(len)
+        with pytest.raises(TypeError, match=r"stop=.*threading\.Event\(\)"):
+            next(iter(retrying(**options)))
+        with pytest.raises(TypeError, match=r"stop=.*threading\.Event\(\)"):
+            retrying(**options).__enter__()
+
+    def test_of_threads_in_async_forms(self, async_way):
+        """It would block the event loop."""
+        with pytest.raises(TypeError, match=r"stop=.*asyncio\.Event\(\)"):
+            async_way.run(Flaky(["value"]), stop=threading.Event())
+
+
+class TestPickle:
+    """An event belongs to its process."""
+
+    def test_a_policy_with_one_does_not_pickle(self):
+        """And says why; without it, it does."""
+        policy = Policy(3, stop=threading.Event())
+        with pytest.raises(TypeError, match="stop does not pickle"):
+            pickle.dumps(policy)
+        without = policy.replace(stop=None)
+        assert pickle.loads(pickle.dumps(without)) == without
