@@ -36,7 +36,7 @@ from __future__ import annotations
 from math import inf
 
 from . import _checks, _deadline
-from ._attempt import BROKEN, GAVE_UP, NOTHING, SETTLING, SUCCEEDED, WAITING
+from ._attempt import BROKEN, GAVE_UP, NEW, NOTHING, SETTLING, SUCCEEDED, WAITING
 from ._errors import RetryError, TryAgain, hint_of
 from ._giveup import given_up
 from ._tracebacks import leaves, members
@@ -205,6 +205,13 @@ def abandon(attempt: Attempt) -> None:
         attempt._outcome = None
         if attempt._policy.budget is not None:
             attempt._policy.budget._put_back()
+
+
+def leave(attempt: Attempt) -> None:
+    """Put back what a retry has cost that will not be made because the loop was left."""
+    if attempt._stage is NEW and attempt._number + attempt._earlier > 1:
+        attempt._stage = WAITING  # it was decided, and has not begun
+    abandon(attempt)
 
 
 def hooks_of_end(attempt: Attempt) -> tuple[Hook, ...]:

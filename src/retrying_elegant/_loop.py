@@ -264,18 +264,29 @@ class Loop:
         del frame
         kind = SyncAttempt if self._raises else QuietSyncAttempt
         attempt = kind(policy, label, _clock.time.monotonic())
-        yield attempt
+        if policy.budget is None:
+            yield attempt
+        else:
+            try:
+                yield attempt
+            except GeneratorExit:
+                _decision.leave(attempt)
+                raise
         if attempt._stage is SUCCEEDED:
             return  # at once, as nearly all do
-        while attempt._continues():
-            if attempt._number + attempt._earlier == 1:
-                _warn_in_async_code(sys._getframe(1), attempt)
-            following = _sync.next_attempt(attempt)
-            if following is None:
-                attempt._raise_final()
-                return
-            attempt = following
-            yield attempt
+        try:
+            while attempt._continues():
+                if attempt._number + attempt._earlier == 1:
+                    _warn_in_async_code(sys._getframe(1), attempt)
+                following = _sync.next_attempt(attempt)
+                if following is None:
+                    attempt._raise_final()
+                    return
+                attempt = following
+                yield attempt
+        except BaseException:
+            _decision.leave(attempt)
+            raise
 
     def __aiter__(self) -> AsyncAttempts:
         policy, frame = self._policy, sys._getframe(1)
@@ -283,7 +294,8 @@ class Loop:
             policy.check_async("an async loop")
         label = policy.name or (frame.f_code, frame.f_lasti)
         kind = AsyncAttempt if self._raises else QuietAsyncAttempt
-        return AsyncAttempts(kind(policy, label, _clock.time.monotonic()))
+        attempts = AsyncAttempts if policy.budget is None else BudgetedAsyncAttempts
+        return attempts(kind(policy, label, _clock.time.monotonic()))
 
 
 class AsyncAttempts:
@@ -315,6 +327,15 @@ class AsyncAttempts:
             raise StopAsyncIteration
         self._attempt = following
         return following
+
+
+class BudgetedAsyncAttempts(AsyncAttempts):
+    """Those of a policy with a budget, which gets its token back where the loop is left early."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        _decision.leave(self._attempt)
 
 
 def _warn_in_async_code(frame: FrameType, attempt: SyncAttempt) -> None:

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from ways import Flaky, run_async
 
-from retrying_elegant import RetryBudget, RetryError, TryAgain, given_up, retry
+from retrying_elegant import RetryBudget, RetryError, TryAgain, given_up, retry, retrying
 
 
 def drained(capacity=3, refill=0.1):
@@ -254,6 +254,98 @@ class TestInterruptedWaits:
         with pytest.raises(error):
             sync_way.run(Flaky([OSError, error]), budget=budget)
         assert budget.tokens == 2
+
+
+class TestLeftLoops:
+    """A retry that was decided and then not made, because the loop was left, returns its token."""
+
+    @pytest.mark.parametrize("failures", [1, 2])
+    def test_left_after_a_failed_attempt(self, failures):
+        """By `break`, behind the `with`."""
+        budget = RetryBudget(9, 0)
+        for attempt in retrying(wait=0, budget=budget):
+            with attempt:
+                raise OSError
+            if attempt.number == failures:
+                break
+        assert budget.tokens == 9 - (failures - 1)
+        assert attempt.next_wait is None
+
+    @pytest.mark.parametrize("failures", [1, 2])
+    def test_left_after_a_failed_attempt_of_an_async_loop(self, failures):
+        """The same."""
+        budget = RetryBudget(9, 0)
+
+        async def main():
+            async for attempt in retrying(wait=0, budget=budget):
+                async with attempt:
+                    raise OSError
+                if attempt.number == failures:
+                    break
+
+        run_async(main())
+        assert budget.tokens == 9 - (failures - 1)
+
+    def test_left_by_an_exception(self):
+        """Behind the `with` as well."""
+        budget = RetryBudget(9, 0)
+
+        def call():
+            for attempt in retrying(wait=0, budget=budget):
+                with attempt:
+                    raise OSError
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            call()
+        assert budget.tokens == 9
+
+    def test_left_before_the_attempt_is_entered(self):
+        """The retry was about to be made, and was not."""
+        budget = RetryBudget(9, 0)
+        for attempt in retrying(wait=0, budget=budget):
+            if attempt.number == 3:
+                break
+            with attempt:
+                raise OSError
+        assert budget.tokens == 8
+
+    def test_left_before_the_attempt_of_an_async_loop_is_entered(self):
+        """The same."""
+        budget = RetryBudget(9, 0)
+
+        async def main():
+            async for attempt in retrying(wait=0, budget=budget):
+                if attempt.number == 3:
+                    break
+                async with attempt:
+                    raise OSError
+
+        run_async(main())
+        assert budget.tokens == 8
+
+    def test_left_with_a_success(self, loop_way):
+        """The retries were made, and their tokens stay spent."""
+        budget = RetryBudget(9, 0)
+        loop_way.run(Flaky([OSError, OSError, "value"]), budget=budget)
+        assert budget.tokens == 7
+
+    def test_left_inside_an_attempt(self):
+        """So does that of an attempt that has begun."""
+        budget = RetryBudget(9, 0)
+        for attempt in retrying(wait=0, budget=budget):
+            with attempt:
+                if attempt.number == 3:
+                    break
+                raise OSError
+        assert budget.tokens == 7
+
+    def test_never_begun(self):
+        """Without a retry there is nothing to return."""
+        budget = RetryBudget(9, 0)
+        for _ in retrying(wait=0, budget=budget):
+            break
+        assert budget.tokens == 9
 
 
 class TestIdentity:
