@@ -29,13 +29,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from . import db, instrumentation, testing, web
+    from . import clients, db, instrumentation, testing, web
 
 else:  # unseen by type checkers, to which it would make every name one of this package
 
     def __getattr__(name: str) -> ModuleType:
         """Import the modules that not every program needs when they are first used."""
-        if name in {"db", "instrumentation", "testing", "web"}:
+        if name in {"clients", "db", "instrumentation", "testing", "web"}:
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
@@ -52,6 +52,7 @@ __all__ = [
     "RetryError",
     "TryAgain",
     "backoff",
+    "clients",
     "db",
     "deadline",
     "given_up",

@@ -9,12 +9,12 @@ import documents
 import pytest
 
 import retrying_elegant
-from retrying_elegant import backoff, db, instrumentation, testing, web
+from retrying_elegant import backoff, clients, db, instrumentation, testing, web
 
 PAGE = (documents.ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 # What its autodoc directives name, without the package and without arguments.
 NAMED = re.findall(r"^ *\.\. auto\w+:: (?:retrying_elegant\.)?([\w.]+)", PAGE, re.MULTILINE)
-MODULES = [backoff, db, instrumentation, testing, web]
+MODULES = [backoff, clients, db, instrumentation, testing, web]
 PUBLIC = [
     *(name for name in retrying_elegant.__all__ if getattr(retrying_elegant, name) not in MODULES),
     *(f"{m.__name__.partition('.')[2]}.{name}" for m in MODULES for name in m.__all__),

@@ -1,0 +1,340 @@
+"""Aiohttp: a client middleware that sends each request as often as its policy allows.
+
+Owns how a request of aiohttp is sent, and how its responses are read and closed.  Leaves what
+holds for every client to ``shared``.  aiohttp has no public way to do some of what is needed; all
+that is private is at the end of this module, each in a function that tests hold against the real
+package, and without which requests are still sent and retried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from weakref import ref
+
+try:
+    from aiohttp import (
+        BytesPayload,
+        ClientConnectorError,
+        ClientOSError,
+        ClientPayloadError,
+        ClientResponseError,
+        ConnectionTimeoutError,
+        IOBasePayload,
+        MultipartWriter,
+        ServerDisconnectedError,
+        StreamReader,
+        client_middlewares,  # noqa: F401 - what an older aiohttp does not have
+    )
+    from aiohttp.base_protocol import BaseProtocol
+except ImportError as missing:
+    raise ImportError(
+        "clients.aiohttp needs aiohttp 3.12 or newer: install it with `pip install aiohttp`",
+        name="aiohttp",
+    ) from missing
+
+from retrying_elegant import _async, _clock
+from retrying_elegant._giveup import given_up, sign
+from retrying_elegant._tracebacks import context_kept
+
+from ._shared import IDEMPOTENT, MOST_BYTES, MOST_SECONDS, AsyncAttempt, Body, Exchange, Rules
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+    from retrying_elegant._giveup import GiveUp
+    from retrying_elegant._policy import Policy
+
+
+class Middleware:
+    """A client middleware that retries."""
+
+    def __init__(self, policy: Any, idempotent: Any) -> None:
+        self._rules = Rules("clients.aiohttp", policy, idempotent, is_async=True)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Send *request* as often as the policy allows, and return the last response."""
+        call = _Call.of(request)
+        if call.final is not None:
+            call.raise_again()
+        policy = self._rules.choose(request)
+        if policy is None:
+            return await handler(request)
+        exchange = _Exchange(self._rules, policy, request, handler, call)
+        try:
+            try:
+                await _async.run(exchange.first_attempt(request.url.host), exchange.attempt)
+            except Exception as error:
+                if not exchange.conclude(error):
+                    call.note_final(request, error)
+                    raise
+            response: ClientResponse = exchange.hand_over()
+            return response
+        finally:
+            if exchange.response is not None:
+                exchange.response.close()
+            exchange.release()
+
+
+class _Exchange(Exchange):
+    __slots__ = ("_call", "_handler", "_left")
+
+    kind = AsyncAttempt
+
+    def __init__(
+        self,
+        rules: Rules,
+        policy: Policy,
+        request: ClientRequest,
+        handler: ClientHandlerType,
+        call: _Call,
+    ) -> None:
+        total = _total_of(handler)
+        self._left: float | None = None  # seconds of `total`, where it is known
+        if total is not None:
+            # It began a little before the request came here: so a little less than is left.
+            self._left = max(total - (_clock.time.monotonic() - call.began) - 0.005, 0.001)
+            if policy.timeout is None or policy.timeout > self._left:
+                policy = policy.replace(timeout=self._left)
+        body = _PayloadBody(request.body)
+        super().__init__(rules, policy, request, request.method, request.headers, body)
+        self._handler = handler
+
+    async def attempt(self, request: ClientRequest) -> ClientResponse:
+        if self.was_sent:
+            await _settle(request)
+        self.begin()
+        self.response = response = await self._handler(request)
+        self.may_have_failed(response, response.status, _error_of)
+        if self.failure is not None:
+            raise self.failure
+        return response
+
+    async def set_aside(self) -> None:
+        response = self.response
+        # What has arrived with the headers is read already, and the connection is free.
+        if response is None or response.closed:
+            return
+        chunks, size, is_whole = [], 0, False
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                while size <= MOST_BYTES:
+                    chunk = await response.content.readany()
+                    if not chunk:
+                        is_whole = response.content.at_eof()
+                        break
+                    chunks.append(chunk)
+                    size += len(chunk)
+        except Exception:  # noqa: BLE001, S110 - cut off, or too slow: reading it again says so
+            pass
+        finally:
+            if not is_whole:
+                response.close()
+        self.remains = (b"".join(chunks), is_whole)
+
+    def restore_response(self, data: bytes, is_whole: bool) -> None:
+        loop = asyncio.get_running_loop()
+        content = StreamReader(BaseProtocol(loop), limit=max(len(data), 1), loop=loop)
+        if data:
+            content.feed_data(data)
+        if is_whole:
+            content.feed_eof()
+        else:
+            content.set_exception(ClientPayloadError(_NOT_READ))
+        self.response.content = content
+
+    def conclude(self, error: Exception) -> bool:
+        if not super().conclude(error):
+            return False
+        record = given_up(error)
+        if record is not None:
+            _sign_errors(self.response, record)
+        return True
+
+    def status_of(self, error: BaseException) -> int | None:
+        return error.status if isinstance(error, ClientResponseError) else None
+
+    def _may_send_again(self, error: Exception) -> bool:
+        # Where `total` is not known, the policy's timeout does not count it.
+        if self._left is None and _has_expired(self.request):
+            return False
+        return super()._may_send_again(error)
+
+
+def _error_of(response: ClientResponse) -> ClientResponseError:
+    # As raise_for_status() makes it, which would release the response, and lose its body.
+    return ClientResponseError(
+        response.request_info,
+        response.history,
+        status=response.status,
+        message=response.reason or "",
+        headers=response.headers,
+    )
+
+
+_NOT_READ = "the rest of the response was not read: its connection was closed before the wait"
+
+
+def _sign_errors(response: Any, record: GiveUp) -> None:
+    """Let the errors that *response* raises for its status carry *record*."""
+    kind, this = type(response), ref(response)  # no cycle of the response and its method
+
+    def raise_for_status() -> None:
+        try:
+            kind.raise_for_status(this())
+        except ClientResponseError as error:
+            sign(error, record)
+            raise
+
+    response.raise_for_status = raise_for_status
+
+
+class _PayloadBody(Body):
+    """
+    The body of a request of aiohttp, which rewinds what it can rewind itself.
+
+    What is sent again is only what aiohttp is known to send whole: others it may have read in
+    part without knowing.
+    """
+
+    __slots__ = ("_payload",)
+
+    def __init__(self, payload: Any) -> None:
+        super().__init__(None)
+        self._payload = payload
+        self.is_repeatable = _is_repeatable(payload)
+
+    def rewind(self) -> bool:
+        return self.is_repeatable and _is_repeatable(self._payload)
+
+
+def _is_repeatable(payload: Any) -> bool:
+    if isinstance(payload, (bytes, BytesPayload)):
+        return True
+    if getattr(payload, "consumed", True):
+        return False
+    if isinstance(payload, MultipartWriter):
+        return all(_is_repeatable(part) for part, *_ in payload)
+    return isinstance(payload, IOBasePayload) and Body(_file_of(payload)).is_repeatable
+
+
+class _Call:
+    """
+    What one call of a session's ``request`` is known by: all its redirects, all its repetitions.
+
+    aiohttp repeats an idempotent request once by itself after a connection error, and with it all
+    its middlewares, so that a policy of three attempts would make six.  The middleware cannot
+    switch that off, but it recognizes the repetition, and raises its final error again.
+    """
+
+    __slots__ = ("_before", "_key", "_was_repeated", "began", "final")
+
+    def __init__(self, key: Any, before: _Call | None) -> None:
+        self._key = key
+        self._before = before
+        self._was_repeated = False
+        self.began = _clock.time.monotonic()
+        self.final: Exception | None = None  # what the call ended with, if it will be repeated
+
+    @classmethod
+    def of(cls, request: ClientRequest) -> _Call:
+        """Return the call that *request* belongs to."""
+        key = _key_of(request)
+        known = this = _calls.get()
+        depth = 0
+        while this is not None and key is not None:
+            if this._key is key:
+                return this
+            depth += 1
+            # Calls within calls, as of a middleware that fetches a token, are not nested deep.
+            if depth == _NESTED:
+                this._before = None
+            this = this._before
+        call = cls(key, known)
+        if key is not None:
+            _calls.set(call)
+        return call
+
+    def note_final(self, request: ClientRequest, error: Exception) -> None:
+        """Remember *error*, if aiohttp will repeat the request because of it."""
+        if not self._was_repeated and self._key is not None and _repeats(request, error):
+            self.final = error
+
+    def raise_again(self) -> None:
+        """Raise the final error, once."""
+        error, self.final, self._was_repeated = self.final, None, True
+        try:
+            with context_kept(error):  # type: ignore[arg-type]  # there is one
+                raise error  # type: ignore[misc]  # likewise
+        finally:
+            del error
+
+
+_NESTED = 4
+_calls: ContextVar[_Call | None] = ContextVar("retrying_elegant.clients.aiohttp", default=None)
+
+
+# What is private to aiohttp.
+
+
+def _key_of(request: ClientRequest) -> Any:
+    """Return an object that all requests of one call of the session have in common, or None."""
+    return getattr(request, "_timer", None)
+
+
+def _has_expired(request: ClientRequest) -> bool:
+    """Return whether the time of ``ClientTimeout.total`` is over."""
+    try:
+        request._timer.assert_timeout()
+    except TimeoutError:
+        return True
+    except AttributeError:
+        pass
+    return False
+
+
+def _total_of(handler: Any) -> float | None:
+    """Return the ``ClientTimeout.total`` of the request that *handler* sends, where it is known."""
+    for _ in range(16):  # middlewares between this one and the connection
+        names: Any = getattr(getattr(handler, "__code__", None), "co_freevars", ())
+        closure: Any = getattr(handler, "__closure__", None) or ()
+        cells = dict(zip(names, closure, strict=False))
+        try:
+            if "real_timeout" in cells:
+                total = cells["real_timeout"].cell_contents.total
+                return float(total) if total else None
+            handler = (cells.get("next_h") or cells["handler"]).cell_contents
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+    return None
+
+
+def _repeats(request: ClientRequest, error: Exception) -> bool:
+    """Return whether aiohttp repeats *request*, and its middlewares, because of *error*."""
+    if not getattr(request.session, "_retry_connection", False):
+        return False
+    if isinstance(error, (ConnectionTimeoutError, ClientConnectorError)):
+        return False
+    is_broken = isinstance(error, (ClientOSError, ServerDisconnectedError))
+    return is_broken and request.method in IDEMPOTENT
+
+
+def _file_of(payload: IOBasePayload) -> Any:
+    """Return the file that *payload* sends; None where that is not known."""
+    return getattr(payload, "_value", _UNKNOWN)
+
+
+_UNKNOWN = object()
+
+
+async def _settle(request: ClientRequest) -> None:
+    """Wait until nothing is written any more, and expect ``100 Continue`` again if need be."""
+    close = getattr(request, "close", None)
+    if close is not None:
+        await close()
+    expect = getattr(request, "update_expect_continue", None)
+    if expect is not None:
+        expect()

@@ -1,0 +1,399 @@
+"""Httpx: a client whose ``send`` makes as many attempts as its policy allows.
+
+Owns how requests of httpx and httpx2 are sent, sync and async, and how their responses are read,
+closed and restored.  Leaves what holds for every client to ``shared``.  Neither library is
+imported: there is no client without it.  What is wrapped is the public ``send``, which every
+request of a client goes through, SDKs included, and which keeps proxies of the environment, as a
+transport of its own would not.  Of their private parts only the file in the stream of a request
+is looked at, in ``_source_of``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import aclosing
+from functools import wraps
+from weakref import ref
+
+from retrying_elegant import _async, _async_backend, _checks, _sync
+
+from ._shared import MOST_BYTES, MOST_SECONDS, AsyncAttempt, Body, Exchange, Rules, sign_late
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import ModuleType
+    from typing import Any
+
+_LIBRARIES = ("httpx", "httpx2")
+_WRAPPED = "__retrying_elegant__"
+
+
+def wrap(client: Any, policy: Any, idempotent: Any) -> None:
+    """Replace the ``send`` of *client* by one that retries."""
+    library, is_async = _kind_of(client)
+    send = client.send
+    if hasattr(send, _WRAPPED):
+        raise ValueError(
+            "client: expected one that does not retry yet; this one was wrapped before"
+        )
+    rules = Rules("clients.httpx", policy, idempotent, is_async=is_async)
+    # A bound method of the client's own would make a reference cycle of client and wrapper.
+    if "send" in vars(client):
+        bare: Callable[[Any], Any] = lambda _: send  # noqa: E731
+    else:
+        bare = type(client).send.__get__  # binds it to its argument
+    wrapper = (_async_send if is_async else _sync_send)(rules, library, ref(client), bare, send)
+    setattr(wrapper, _WRAPPED, True)
+    client.send = wrapper
+
+
+def _kind_of(client: Any) -> tuple[ModuleType, bool]:
+    """Return the library of *client*, and whether it is async."""
+    for kind in type(client).__mro__:
+        library = str(kind.__module__).partition(".")[0]
+        if library in _LIBRARIES and kind.__name__ in ("Client", "AsyncClient"):
+            break
+    else:
+        _checks.reject(TypeError, "client", client, "a Client or AsyncClient of httpx or httpx2")
+    return sys.modules[library], kind.__name__ == "AsyncClient"
+
+
+def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -> Any:
+    @wraps(model)
+    def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
+        this = client()
+        policy = rules.choose(request)
+        if policy is None:
+            return bare(this)(request, stream=stream, **options)
+        exchange = _SyncExchange(rules, policy, request, library, this, bare(this), stream, options)
+        try:
+            try:
+                _sync.run(exchange.first_attempt(request.url.host), exchange.attempt)
+            except Exception as error:
+                if not exchange.conclude(error):
+                    raise
+            if not stream:  # what is read already, but for a failed response that is the last
+                exchange.read()
+            return exchange.hand_over()
+        finally:
+            exchange.restore()
+            if exchange.response is not None:
+                exchange.response.close()
+            exchange.release()
+
+    return send
+
+
+def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -> Any:
+    @wraps(model)
+    async def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
+        this = client()
+        policy = rules.choose(request)
+        if policy is None:
+            return await bare(this)(request, stream=stream, **options)
+        exchange = _AsyncExchange(
+            rules, policy, request, library, this, bare(this), stream, options
+        )
+        try:
+            try:
+                await _async.run(exchange.first_attempt(request.url.host), exchange.attempt)
+            except Exception as error:
+                if not exchange.conclude(error):
+                    raise
+            if not stream:  # as in the sync client
+                await exchange.read()
+            return exchange.hand_over()
+        finally:
+            exchange.restore()
+            if exchange.response is not None:
+                await exchange.response.aclose()
+            exchange.release()
+
+    return send
+
+
+class _Exchange(Exchange):
+    """A request of either client."""
+
+    __slots__ = ("_client", "_extensions", "_library", "_options", "_send", "_stream", "_timeouts")
+
+    def __init__(
+        self,
+        rules: Rules,
+        policy: Any,
+        request: Any,
+        library: Any,
+        client: Any,
+        send: Callable[..., Any],
+        stream: bool,
+        options: dict[str, Any],
+    ) -> None:
+        body = _body_of(request.stream, library)
+        super().__init__(rules, policy, request, request.method, request.headers, body)
+        self._library = library
+        self._client = client
+        self._send = send
+        self._stream = stream
+        self._options = options
+        timeouts = request.extensions.get("timeout")
+        if timeouts is None:
+            timeouts = client.timeout.as_dict()
+        self._extensions = {**request.extensions, "timeout": timeouts}
+        self._timeouts: dict[str, float | None] = {}
+        if not isinstance(request.stream, (library.ByteStream, _streams(library).Repeated)):
+            # What redirects and authentication send again goes out whole too, or not at all.
+            request.stream = _streams(library).Repeated(request.stream, body)
+
+    def restore(self) -> None:
+        """Leave the request as it was."""
+        self.request.extensions = self._extensions
+        if isinstance(self.request.stream, _streams(self._library).Repeated):
+            self.request.stream = self.request.stream.original
+
+    def cut_timeouts(self) -> None:
+        """Give this attempt timeouts of its own, cut to what it may take."""
+        limit = self.limit()
+        self._timeouts = dict(self._extensions["timeout"])
+        if limit is not None:
+            for name in ("connect", "read", "write", "pool"):
+                seconds = self._timeouts.get(name)
+                self._timeouts[name] = limit if seconds is None else min(seconds, limit)
+        self.request.extensions = {**self._extensions, "timeout": self._timeouts}
+
+    def cut_read_timeout(self) -> None:
+        """Bound what remains to be read of the response: the transport reads the same mapping."""
+        seconds = self._timeouts.get("read")
+        self._timeouts["read"] = MOST_SECONDS if seconds is None else min(seconds, MOST_SECONDS)
+
+    def error_of(self, response: Any) -> Exception:
+        kind: type[Exception] = self._library.HTTPStatusError
+        try:
+            response.raise_for_status()
+        except kind as error:
+            return error.with_traceback(None)
+        raise AssertionError(f"{response!r} is not an error to its client")
+
+    def restore_response(self, data: bytes, is_whole: bool) -> None:
+        response = self.response
+        error = None if is_whole else self._library.ReadError(_NOT_READ, request=self.request)
+        try:
+            elapsed = response.elapsed
+        except RuntimeError:
+            elapsed = None
+        response.stream = _streams(self._library).Kept(data, error)
+        response.is_stream_consumed = response.is_closed = False
+        if elapsed is not None:
+            response.elapsed = elapsed
+
+    def status_of(self, error: BaseException) -> int | None:
+        if isinstance(error, self._library.HTTPStatusError):
+            response: Any = error.response
+            status: int = response.status_code
+            return status
+        return None
+
+    def is_redirected(self, error: BaseException) -> bool:
+        response = getattr(error, "response", None)
+        if response is not None and any(earlier.is_redirect for earlier in response.history):
+            return True
+        try:
+            last = error.request  # type: ignore[attr-defined]  # most have it
+        except (AttributeError, RuntimeError):
+            # An error of a hook or of a foreign transport: it does not say which request failed.
+            follows = self._options.get("follow_redirects")
+            return follows if isinstance(follows, bool) else bool(self._client.follow_redirects)
+        return last is not self.request
+
+
+class _SyncExchange(_Exchange):
+    """A request of a ``Client``."""
+
+    __slots__ = ()
+
+    def attempt(self, request: Any) -> Any:
+        self.begin()
+        self.cut_timeouts()
+        self.response = response = self._send(request, stream=True, **self._options)
+        if self.may_have_failed(response, response.status_code, self.error_of):
+            raise self.failure
+        if not self._stream:
+            self.read()
+        if self.failure is not None:
+            raise self.failure
+        return response
+
+    def read(self) -> None:
+        """Read the whole response, as the client alone does."""
+        response = self.response
+        try:
+            response.read()
+        except BaseException as error:
+            response.close()
+            self.response = None
+            sign_late(error, response)
+            raise
+
+    def set_aside(self) -> None:
+        response = self.response
+        if response is None or response.is_closed:
+            return
+        self.cut_read_timeout()
+        chunks, size, is_whole, began = [], 0, False, time.monotonic()
+        try:
+            for chunk in response.iter_raw():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MOST_BYTES or time.monotonic() - began > MOST_SECONDS:
+                    break
+            else:
+                is_whole = True
+        except Exception:  # noqa: BLE001, S110 - cut off: reading it again says so
+            pass
+        finally:
+            _close_quietly(response)
+        self.remains = (b"".join(chunks), is_whole)
+
+
+class _AsyncExchange(_Exchange):
+    """A request of an ``AsyncClient``."""
+
+    __slots__ = ()
+
+    kind = AsyncAttempt
+
+    async def attempt(self, request: Any) -> Any:
+        self.begin()
+        self.cut_timeouts()
+        self.response = response = await self._send(request, stream=True, **self._options)
+        if self.may_have_failed(response, response.status_code, self.error_of):
+            raise self.failure
+        if not self._stream:
+            await self.read()
+        if self.failure is not None:
+            raise self.failure
+        return response
+
+    async def read(self) -> None:
+        """Read the whole response, as the client alone does."""
+        response = self.response
+        try:
+            await response.aread()
+        except BaseException as error:
+            await response.aclose()
+            self.response = None
+            sign_late(error, response)
+            raise
+
+    async def set_aside(self) -> None:
+        response = self.response
+        if response is None or response.is_closed:
+            return
+        chunks, size, is_whole = [], 0, False
+        try:
+            async with (
+                _async_backend.timeout(MOST_SECONDS),
+                aclosing(response.aiter_raw()) as stream,
+            ):
+                async for chunk in stream:
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > MOST_BYTES:
+                        break
+                else:
+                    is_whole = True
+        except Exception:  # noqa: BLE001, S110 - cut off, or too slow: reading it again says so
+            pass
+        finally:
+            try:
+                await response.aclose()
+            except Exception:  # noqa: BLE001, S110 - it is not needed any more
+                pass
+        self.remains = (b"".join(chunks), is_whole)
+
+
+_NOT_READ = "the rest of the response was not read: its connection was closed before the wait"
+
+
+def _close_quietly(response: Any) -> None:
+    try:
+        response.close()
+    except Exception:  # noqa: BLE001, S110 - it is not needed any more
+        pass
+
+
+def _body_of(stream: Any, library: Any) -> Body:
+    """Return the body that *stream* sends; where nothing is known of it, it is sent once."""
+    if isinstance(stream, library.ByteStream):
+        return Body(b"")
+    if isinstance(stream, _streams(library).Repeated):  # sent by a client inside this one
+        return stream.body  # type: ignore[no-any-return]  # a class made at run time
+    fields = getattr(stream, "fields", None)
+    if fields is not None:  # multipart: it rewinds its files by itself
+        files = (getattr(field, "file", b"") for field in fields)
+        return Body(b"" if all(Body(file).is_repeatable for file in files) else stream)
+    return Body(getattr(stream, "_stream", stream))
+
+
+_made: dict[str, Any] = {}
+
+
+def _streams(library: Any) -> Any:
+    """Return the streams of this module as *library* wants them, made when they are first used."""
+    name = library.__name__
+    if name not in _made:
+        _made[name] = _make_streams(library)
+    return _made[name]
+
+
+def _make_streams(library: Any) -> Any:
+    class Repeated(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]  # either library's
+        """The body of a request: sent whole every time, or once."""
+
+        def __init__(self, original: Any, body: Body) -> None:
+            self.original = original
+            self.body = body
+            self._was_sent = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            self._begin()
+            return iter(self.original)
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            self._begin()
+            return self.original.__aiter__()  # type: ignore[no-any-return]  # as above
+
+        def _begin(self) -> None:
+            if self._was_sent and not self.body.rewind():
+                raise library.StreamConsumed
+            self._was_sent = True
+
+        def close(self) -> None:
+            self.original.close()
+
+        async def aclose(self) -> None:
+            await self.original.aclose()
+
+    class Kept(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]  # as above
+        """What was read of a response; reading past it fails if there was more."""
+
+        def __init__(self, data: bytes, error: Exception | None) -> None:
+            self._data = data
+            self._error = error
+
+        def __iter__(self) -> Iterator[bytes]:
+            if self._data:
+                yield self._data
+            if self._error is not None:
+                raise self._error
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for chunk in self:
+                yield chunk
+
+    class Streams:
+        """Both of them."""
+
+    Streams.Repeated, Streams.Kept = Repeated, Kept  # type: ignore[attr-defined]  # a namespace
+    return Streams

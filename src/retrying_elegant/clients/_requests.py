@@ -1,0 +1,217 @@
+"""Requests: an adapter whose ``send`` makes as many attempts as its policy allows.
+
+Owns how a request of requests is sent, and how its responses are read, closed and restored.
+Leaves what holds for every client to ``shared``.  Of requests and urllib3 only what is public is
+used, but for ``_original_response``, from which a session reads cookies.
+"""
+
+from __future__ import annotations
+
+from http.client import IncompleteRead
+from types import GeneratorType
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+try:
+    from requests.adapters import HTTPAdapter
+    from requests.exceptions import ContentDecodingError, HTTPError, UnrewindableBodyError
+    from urllib3 import HTTPResponse, Timeout
+except ImportError as missing:
+    raise ImportError(
+        "clients.requests needs requests: install it with `pip install requests`", name="requests"
+    ) from missing
+
+from retrying_elegant import _checks, _sync
+
+from ._shared import MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit, sign_late
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from requests import PreparedRequest, Response
+
+    from retrying_elegant._policy import Policy
+
+_CHUNK = 1 << 16
+
+
+class Adapter(HTTPAdapter):
+    """An ``HTTPAdapter`` that retries."""
+
+    __attrs__ = [*HTTPAdapter.__attrs__, "_rules"]  # noqa: RUF012 - a list, as its base has it
+
+    def __init__(self, policy: Any, idempotent: Any, **adapter: Any) -> None:
+        retries = adapter.get("max_retries", 0)
+        if getattr(retries, "total", retries):  # a Retry, or a number
+            _checks.reject(ValueError, "max_retries", retries, "0, because the policy retries")
+        self._rules = Rules("clients.requests", policy, idempotent, is_async=False)
+        self._sent: WeakSet[Any] = WeakSet()
+        super().__init__(**adapter)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._sent = WeakSet()
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Response:
+        """Send *request* as often as the policy allows, and return the last response."""
+        policy = self._rules.choose(request)
+        self._claim(request.body)
+        send = super().send
+        if policy is None:
+            return send(request, stream, timeout, verify, cert, proxies)
+        options = {"timeout": timeout, "verify": verify, "cert": cert, "proxies": proxies}
+        exchange = _Exchange(self._rules, policy, request, send, stream, options)
+        try:
+            try:
+                _sync.run(exchange.first_attempt(_host(request)), exchange.attempt)
+            except Exception as error:
+                if not exchange.conclude(error):
+                    raise
+            if not stream:  # what is read already, but for a failed response that is the last
+                exchange.read()
+            response: Response = exchange.hand_over()
+            return response
+        finally:
+            if exchange.response is not None:
+                exchange.response.close()
+            exchange.release()
+
+    def _claim(self, body: Any) -> None:
+        """
+        Reject a generator that was sent before, as after a redirect: it would go out empty.
+
+        Raises:
+            UnrewindableBodyError: what requests raises where it cannot rewind a file.
+        """
+        if isinstance(body, GeneratorType):
+            if body in self._sent:
+                raise UnrewindableBodyError("the body is a generator, which can be sent only once")
+            self._sent.add(body)
+
+
+def _host(request: PreparedRequest) -> str | None:
+    return urlsplit(str(request.url)).hostname
+
+
+class _Exchange(Exchange):
+    __slots__ = ("_options", "_send", "_stream")
+
+    def __init__(
+        self,
+        rules: Rules,
+        policy: Policy,
+        request: PreparedRequest,
+        send: Callable[..., Response],
+        stream: bool,
+        options: dict[str, Any],
+    ) -> None:
+        method = str(request.method)
+        super().__init__(rules, policy, request, method, request.headers, Body(request.body))
+        self._send = send
+        self._stream = stream
+        self._options = options
+
+    def attempt(self, request: PreparedRequest) -> Response:
+        self.begin()
+        options, limit = self._options, self.limit()
+        if limit is not None:
+            options = {**options, "timeout": _cut(options["timeout"], limit)}
+        self.response = response = self._send(request, self._stream, **options)
+        if self.may_have_failed(response, response.status_code, _error_of):
+            raise self.failure
+        if not self._stream:
+            self.read()
+        if self.failure is not None:
+            raise self.failure
+        return response
+
+    def read(self) -> None:
+        """Read the whole response, as requests does once the adapter has returned it."""
+        response: Response = self.response
+        try:
+            response.content  # noqa: B018 - it reads
+        except BaseException as error:
+            # A session overlooks what is wrong with the body of a redirect that it follows.
+            if response.is_redirect and isinstance(error, ContentDecodingError):
+                return
+            response.close()
+            self.response = None
+            sign_late(error, response)
+            raise
+
+    def set_aside(self) -> None:
+        response = self.response
+        if response is None or response.raw.isclosed():
+            if response is not None:
+                response.raw.release_conn()
+            return
+        raw, chunks, size, is_whole = response.raw, [], 0, False
+        try:
+            with TimeLimit(raw) as limit:
+                for chunk in raw.stream(_CHUNK, decode_content=False):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > MOST_BYTES:
+                        break
+                else:
+                    is_whole = not limit.has_passed
+        except Exception:  # noqa: BLE001, S110 - cut off: reading it again says so
+            pass
+        finally:
+            if not is_whole:
+                raw.close()
+            raw.release_conn()
+        self.remains = (b"".join(chunks), is_whole)
+
+    def restore_response(self, data: bytes, is_whole: bool) -> None:
+        raw = self.response.raw
+        self.response.raw = HTTPResponse(
+            body=Remains(data, None if is_whole else IncompleteRead(b"")),
+            headers=raw.headers,
+            status=raw.status,
+            version=raw.version,
+            reason=raw.reason,
+            preload_content=False,
+            decode_content=raw.decode_content,
+            original_response=getattr(raw, "_original_response", None),
+            request_method=self.method,
+        )
+
+    def status_of(self, error: BaseException) -> int | None:
+        if isinstance(error, HTTPError) and error.response is not None:
+            return error.response.status_code
+        return None
+
+
+def _error_of(response: Response) -> HTTPError:
+    try:
+        response.raise_for_status()
+    except HTTPError as error:
+        return error.with_traceback(None)  # which would keep this frame, and so the error, alive
+    # requests knows no statuses beyond 599.
+    return HTTPError(f"{response.status_code} Error", response=response)
+
+
+def _cut(timeout: Any, limit: float) -> Any:
+    """Return *timeout*, as requests takes it, with nothing in it above *limit*."""
+    if isinstance(timeout, Timeout):
+        cut = timeout.clone()
+        total = cut.total if isinstance(cut.total, (int, float)) else limit
+        cut.total = min(total, limit)
+        return cut
+    if not isinstance(timeout, tuple):
+        timeout = (timeout, timeout)
+    if len(timeout) != 2:
+        return timeout  # requests says what is wrong with it
+    connect, read = (limit if part is None else min(part, limit) for part in timeout)
+    return Timeout(total=limit, connect=connect, read=read)

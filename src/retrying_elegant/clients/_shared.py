@@ -1,0 +1,643 @@
+"""Shared: what holds for a request whatever the client.
+
+Owns the default policy and the checks of what users pass; which responses are failed attempts;
+which requests may be sent twice, and what makes a body repeatable; what log lines and notes say;
+and the state of one request, an ``Exchange``.  Leaves deciding, waiting and reporting to the core,
+and to one module for each client how its requests are sent and its responses read and closed.
+
+How the two meet.  An exchange makes one attempt in ``attempt``, which returns a response or
+raises.  A response that is a failed attempt is raised as the error that the client itself makes
+of it, so that the core treats every failure alike; where the call gives up on that error, the
+user gets the response.  The user's filters are evaluated here, by a policy derived for this one
+request, because they apply to responses differently, and because only the request says what may
+be sent again.
+
+Sizes are bytes, times float seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from retrying_elegant import _checks, _clock, _deadline, web
+from retrying_elegant._attempt import Attempt
+from retrying_elegant._budget import RetryBudget
+from retrying_elegant._decision import _matches as matches
+from retrying_elegant._giveup import given_up, sign, text_of
+from retrying_elegant._policy import Policy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ClassVar, Self
+
+# RFC 9110, 9.2.2: the safe methods, and those that have the same effect when executed twice.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+# Statuses by which a server says that it has not processed the request: too early, too many.
+_NOT_PROCESSED = (425, 429)
+
+# Of a failed response, so much is read before the wait, so that its connection can be used again,
+# and the response be returned after all.
+MOST_BYTES = 1 << 20
+MOST_SECONDS = 2.0
+
+_LEAST_TIMEOUT = 0.001  # a socket with a timeout of 0 does not block at all
+
+
+class Rules:
+    """
+    How one client retries: what was passed to a function of ``clients``, checked.
+
+    Args:
+        form: What is being made, for messages.
+        policy: A policy, a function from a request to a policy or None, or None.
+        idempotent: Methods, a predicate on the request, a bool, or None.
+        is_async: Whether the client is.
+    """
+
+    def __init__(self, form: str, policy: Any, idempotent: Any, *, is_async: bool) -> None:
+        self.form = form
+        self.is_async = is_async
+        self.idempotent = _checked_idempotent(idempotent)
+        if policy is None:
+            policy = Policy(4, on=web.transient, timeout=30, budget=RetryBudget())
+        elif not isinstance(policy, Policy):
+            rule = "a Policy, a function from the request to a Policy or None, or None"
+            if isinstance(policy, type) or not callable(policy):
+                _checks.reject(TypeError, "policy", policy, rule)
+            if _checks.is_coroutine_function(policy):
+                _checks.reject(TypeError, "policy", policy, f"{rule}; it is a coroutine function")
+        if isinstance(policy, Policy):
+            self._check(policy)
+        self.policy = policy
+
+    def choose(self, request: Any) -> Policy | None:
+        """
+        Return the policy for *request*; None: it is not retried.
+
+        Raises:
+            TypeError: the user's function returned something else, or what this client cannot do.
+        """
+        if isinstance(self.policy, Policy):
+            return self.policy
+        policy: Any = self.policy(request)
+        if policy is not None:
+            if not isinstance(policy, Policy):
+                close = getattr(policy, "close", None)
+                if _checks.is_awaitable(policy) and close is not None:
+                    close()  # a coroutine: no second warning about it
+                _checks.reject(TypeError, "policy(request)", policy, "a Policy, or None")
+            self._check(policy)
+        chosen: Policy | None = policy
+        return chosen
+
+    def may_repeat(self, request: Any, method: str, headers: Any) -> bool:
+        """Return whether *request* has the same effect when it is executed twice."""
+        rule = self.idempotent
+        if rule is None:
+            return method.upper() in IDEMPOTENT or "idempotency-key" in headers
+        if isinstance(rule, frozenset):
+            return method.upper() in rule
+        if isinstance(rule, bool):
+            return rule
+        return bool(_checks.answer("idempotent", rule(request)))
+
+    def _check(self, policy: Policy) -> None:
+        if policy.until is not None:
+            rule = f"None for {self.form}, whose results are responses; `on` says which to retry"
+            _checks.reject(TypeError, "until", policy.until, rule)
+        if self.is_async:
+            policy.check_async(self.form)
+        else:
+            policy.check_sync(self.form, attempt_timeout=False)
+
+
+def _checked_idempotent(value: Any) -> Any:
+    rule = "HTTP methods, a predicate on the request, True, False or None"
+    if value is None or isinstance(value, bool):
+        return value
+    if callable(value):
+        if isinstance(value, type):
+            _checks.reject(TypeError, "idempotent", value, rule)
+        return _checks.predicate("idempotent", value, rule)
+    # A lone string is a collection too, of its letters: hardly what was meant.
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        _checks.reject(TypeError, "idempotent", value, rule)
+    methods = tuple(value)
+    for method in methods:
+        if not isinstance(method, str):
+            _checks.reject(TypeError, "idempotent", method, rule)
+        if method.split() != [method]:
+            _checks.reject(ValueError, "idempotent", method, rule)
+    return frozenset(method.upper() for method in methods)
+
+
+class Body:
+    """
+    The body of a request: whether it can be sent again, whole.
+
+    Bytes and text can, and so can what is seekable, from where it was.  Anything else is taken to
+    be readable only once: a second pass over an iterator, or over an object that wraps one, would
+    send nothing, and the server would not know.
+    """
+
+    __slots__ = ("_file", "_start", "is_repeatable")
+
+    def __init__(self, source: Any) -> None:
+        self._file: Any = None
+        self._start: Any = None
+        self.is_repeatable = True
+        if source is None or isinstance(source, (bytes, str, bytearray, list, tuple)):
+            return
+        if hasattr(source, "seek") and hasattr(source, "tell"):
+            self._file = source
+            try:
+                if _checks.is_coroutine_function(source.tell):
+                    raise TypeError("an async file")
+                self._start = source.tell()
+                seekable = getattr(source, "seekable", None)
+                self.is_repeatable = seekable is None or bool(seekable())
+            except Exception:  # noqa: BLE001 - a pipe, a closed or an async file
+                self.is_repeatable = False
+        else:
+            self.is_repeatable = not hasattr(source, "read") and _is_buffer(source)
+
+    def rewind(self) -> bool:
+        """Return to where the body began; False: that is not possible."""
+        if self.is_repeatable and self._file is not None:
+            try:
+                self._file.seek(self._start)
+            except Exception:  # noqa: BLE001 - closed meanwhile: whatever it raises
+                self.is_repeatable = False
+        return self.is_repeatable
+
+
+def _is_buffer(source: Any) -> bool:
+    try:
+        memoryview(source)
+    except TypeError:
+        return False
+    return True
+
+
+class ExchangeAttempt(Attempt):
+    """One attempt at a request: the core's, with what only the exchange knows."""
+
+    __slots__ = ("_exchange",)
+
+    _exchange: Exchange
+
+    def _following(self, wait: float, now: float) -> Self:
+        following = super()._following(wait, now)
+        following._exchange = self._exchange
+        self._exchange.current = following
+        return following
+
+    def _text_of(self, error: BaseException) -> str:
+        return describe(error, self._exchange.status_of(error))
+
+    def _is_remarkable(self) -> bool:
+        # An error that is final at once is not worth a line, but a server that asks for more
+        # patience than the policy has is.
+        return self._exchange.refused_hint(self._error) is not None
+
+
+class SyncAttempt(ExchangeAttempt):
+    """An attempt of a client that blocks."""
+
+    __slots__ = ()
+
+    def _set_aside(self) -> None:
+        self._exchange.set_aside()
+
+    _before_wait: Any = _set_aside
+
+
+class AsyncAttempt(ExchangeAttempt):
+    """An attempt of an async client."""
+
+    __slots__ = ()
+
+    async def _set_aside(self) -> None:
+        await self._exchange.set_aside()
+
+    _before_wait: Any = _set_aside
+
+
+class Exchange:
+    """
+    One request of a client, with all attempts at it.
+
+    A subclass for each client says how to send the request (``attempt``), what has failed
+    (``status_of``, ``is_redirected``), and how to read and close a response (``set_aside``).
+
+    Attributes:
+        response: The response of the current attempt as long as it is ours to close.
+        failure: The client's error for ``response`` where that is a failed attempt.
+        remains: What was read of ``response`` before it was closed, and whether that is all.
+    """
+
+    __slots__ = (
+        "_judged",
+        "body",
+        "current",
+        "failure",
+        "headers",
+        "method",
+        "policy",
+        "remains",
+        "request",
+        "response",
+        "rules",
+        "was_sent",
+    )
+
+    kind: ClassVar[type[ExchangeAttempt]] = SyncAttempt
+
+    def __init__(
+        self, rules: Rules, policy: Policy, request: Any, method: str, headers: Any, body: Body
+    ) -> None:
+        self.rules = rules
+        self.policy = policy
+        self.request = request
+        self.method = method
+        self.headers = headers
+        self.body = body
+        self.was_sent = False
+        self.response: Any = None
+        self.failure: Any = None  # Exception | None; Any, for it is raised where it is set
+        self.remains: tuple[bytes, bool] | None = None
+        self.current: Any = None  # the attempt; Any, because there is one whenever it is read
+        self._judged: Any = None  # failure, answers of `unless` and `on`, what a filter raised
+
+    # What a client's module defines.
+
+    def attempt(self, request: Any) -> Any:
+        """Send the request once: return the response, or raise."""
+        raise NotImplementedError
+
+    def set_aside(self) -> Any:
+        """Read the failed response within bounds into ``remains``, and close it."""
+        raise NotImplementedError
+
+    def restore_response(self, data: bytes, is_whole: bool) -> None:
+        """Make the closed response readable again, with *data* for its body."""
+        raise NotImplementedError
+
+    def status_of(self, error: BaseException) -> int | None:
+        """Return the status of the response that *error* is about, or None."""
+        raise NotImplementedError
+
+    def is_redirected(self, error: BaseException) -> bool:
+        """Return whether an earlier request of the same chain was answered with a redirect."""
+        return False
+
+    # The steps of a call.
+
+    def first_attempt(self, host: str | None) -> ExchangeAttempt:
+        """Return the attempt that the call begins with."""
+        changes: dict[str, Any] = {"on": _On(self), "unless": self._unless}
+        if not self.body.is_repeatable:
+            changes["attempts"] = 1  # not even a TryAgain makes it otherwise
+        derived = self.policy.replace(**changes)
+        name = self.policy.name or f"{self.method} {host or ''}".rstrip()
+        first = self.kind(derived, name, _clock.time.monotonic(), (self.request,))
+        first._exchange = self
+        self.current = first
+        return first
+
+    def begin(self) -> None:
+        """Begin an attempt: the last response is not needed any more, the body is sent whole."""
+        self.response = self.failure = self.remains = self._judged = None
+        # A hook may have read the body meanwhile, or closed it.
+        if self.was_sent and not self.body.rewind():
+            raise ValueError("the request was not sent again: its body cannot be read again")
+        self.was_sent = True
+
+    def limit(self) -> float | None:
+        """Return the seconds to which the timeouts of the client are cut; None: no limit."""
+        if self.policy.attempt_timeout is not None:
+            limit = self.current.timeout
+        else:
+            around = _deadline.deadline.current()
+            limit = None if around is None else around.remaining
+        return None if limit is None else max(limit, _LEAST_TIMEOUT)
+
+    def may_have_failed(
+        self, response: Any, status: int, error_of: Callable[[Any], Exception]
+    ) -> bool:
+        """
+        Examine *response*: ``failure`` is the client's error for it where it is not a success.
+
+        Args:
+            error_of: Makes the error that the client has for a response.
+
+        Returns:
+            Whether another attempt may follow. If not, the response is all that the user gets.
+        """
+        self.current._result = response
+        if status < 400:
+            return False
+        error = error_of(response)
+        try:
+            answers = (_matches_unless(self.policy, error), self._matches_on(error))
+        except Exception as trouble:  # noqa: BLE001 - the core asks again, and gets it there
+            self._judged = (error, None, None, trouble)
+            self.failure = error
+            return True
+        self._judged = (error, *answers, None)
+        if answers[1] and not answers[0]:
+            self.failure = error
+            return True
+        if status >= 500 or status == 429:
+            self.failure = error
+        return False
+
+    def hand_over(self) -> Any:
+        """Return the response: from now on it is the user's."""
+        response, self.response = self.response, None
+        return response
+
+    def conclude(self, error: Exception) -> bool:
+        """Return whether the user gets the response instead of *error*, which ended the call."""
+        if self.response is None or error is not self.failure:
+            return False
+        if self.remains is not None:
+            self.restore_response(*self.remains)
+        record = given_up(error)
+        if record is not None:
+            sign(self.response, record)
+        return True
+
+    def release(self) -> None:
+        """Release what would keep errors and responses alive."""
+        self.response = self.failure = self.remains = self._judged = self.current = None
+
+    # The filters.
+
+    def _unless(self, error: Exception) -> Any:
+        if self._judged is not None and self._judged[0] is error:
+            _, matched, _, trouble = self._judged
+            if trouble is not None:
+                raise trouble
+        else:
+            matched = _matches_unless(self.policy, error)
+        return matched or not self._may_send_again(error)
+
+    def _may_send_again(self, error: Exception) -> bool:
+        """Return whether a second request could do no harm, and would be whole."""
+        if not self.body.rewind():
+            return False
+        if self.rules.may_repeat(self.request, self.method, self.headers):
+            return True
+        if self.is_redirected(error):
+            return False
+        status = self.status_of(error)
+        return web.unsent(error) if status is None else status in _NOT_PROCESSED
+
+    def _matches_on(self, error: Exception) -> Any:
+        status = self.status_of(error)
+        rules = self.policy.on if isinstance(self.policy.on, tuple) else (self.policy.on,)
+        rules = tuple(rule for rule in rules if not self._forbids(rule))
+        if status is None:
+            return matches("on", rules, error)
+        for rule in rules:
+            answer: Any = False
+            if not isinstance(rule, type):
+                answer = _checks.answer("on", rule(error))
+            elif isinstance(error, rule):
+                answer = web.transient(error)
+            if answer:
+                return answer
+        return False
+
+    def _forbids(self, rule: Any) -> bool:
+        """Return whether *rule* names methods, and not this one: not every error knows its own."""
+        if not isinstance(rule, web.Transient) or rule.methods is None:
+            return False
+        return self.method.upper() not in rule.methods
+
+    def refused_hint(self, error: Exception) -> float | None:
+        """Return the seconds that the server asked for, where a filter found them too many."""
+        rules = self.policy.on if isinstance(self.policy.on, tuple) else (self.policy.on,)
+        status = self.status_of(error)
+        for rule in rules:
+            if isinstance(rule, type):
+                if status is None or not isinstance(error, rule):
+                    continue
+                rule = web.transient
+            find = getattr(rule, "_refused_hint", None)
+            asked: float | None = None if find is None else find(error)
+            if asked is not None:
+                return asked
+        return None
+
+
+class _On:
+    """The filter of one request: what to retry."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __call__(self, error: Exception) -> Any:
+        judged = self._exchange._judged
+        if judged is not None and judged[0] is error:
+            return judged[2]
+        return self._exchange._matches_on(error)
+
+    def _refused_hint(self, error: Exception) -> float | None:
+        return self._exchange.refused_hint(error)
+
+
+def sign_late(error: BaseException, response: Any) -> None:
+    """Let *error*, raised by reading the last *response*, carry the record of that."""
+    record = given_up(response)
+    if record is not None:
+        sign(error, record)
+
+
+def _matches_unless(policy: Policy, error: Exception) -> Any:
+    return False if policy.unless is None else matches("unless", policy.unless, error)
+
+
+# What log lines, notes and records say of an error. Texts of clients hold URLs, with whatever
+# tokens are in them, and anything may be in those of hooks: so only what is known to be harmless.
+
+_INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
+_DEEPEST = 8
+
+
+def describe(error: BaseException, status: int | None) -> str:
+    """Describe *error* without anything of the request or of the response but its status."""
+    if status is not None:
+        return _phrase(status)
+    if type(error) is TimeoutError and _is_ours(error):
+        return text_of(error)
+    innermost, depth = error, 0
+    while depth < _DEEPEST:
+        words = _system_words(innermost)
+        if words:
+            return words
+        inside = _inside(innermost)
+        if inside is None:
+            break
+        innermost, depth = inside, depth + 1
+    name = type(innermost).__name__
+    return "" if name == type(error).__name__ else name  # as of an error wrapped in its own kind
+
+
+def _phrase(status: int) -> str:
+    from http import HTTPStatus  # imported by every client
+
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _is_ours(error: TimeoutError) -> bool:
+    """Return whether the core made *error*, of an ``attempt_timeout``: its text is harmless."""
+    text = text_of(error)
+    return text.startswith("attempt ") and " took longer than attempt_timeout (" in text
+
+
+def _system_words(error: BaseException) -> str | None:
+    """Return what the operating system or the TLS library says of *error*, if it does."""
+    if not isinstance(error, OSError):
+        return None
+    tls: Any = sys.modules.get("ssl")
+    if tls is not None and isinstance(error, tls.SSLError):
+        words = (getattr(error, "reason", None), getattr(error, "verify_message", None))
+        return ": ".join(word for word in words if isinstance(word, str)) or None
+    number = error.errno
+    if not isinstance(number, int):
+        return None
+    resolver: Any = sys.modules.get("socket")
+    if resolver is not None and isinstance(error, resolver.gaierror):
+        return f"[Errno {number}] {error.strerror}"
+    return f"[Errno {number}] {os.strerror(number)}"
+
+
+def _inside(error: BaseException) -> BaseException | None:
+    """Return the error that *error* wraps, if any."""
+    for name in _INSIDE:
+        try:
+            found = getattr(error, name, None)
+        except Exception:  # noqa: BLE001, S112 - httpx raises where no request is known
+            continue
+        if isinstance(found, BaseException):
+            return found
+    for found in error.args:
+        if isinstance(found, BaseException):
+            return found
+    return None
+
+
+# Reading what is left of a failed response, where that blocks.
+
+
+class TimeLimit:
+    """
+    Stop whatever reads from a socket after some seconds: a context manager.
+
+    The timeout of a socket cannot do that: it starts again with every byte.  So the connection
+    is shut down from another thread, and the reader finds its end.
+
+    Args:
+        source: What is read; where it has no ``fileno()``, it is not a socket and cannot block.
+    """
+
+    def __init__(self, source: Any, seconds: float = MOST_SECONDS) -> None:
+        self.has_passed = False
+        self._source: Any = source
+        self._seconds = seconds
+        self._timer: Any = None
+        self._socket: Any = None
+
+    def __enter__(self) -> Self:
+        import socket  # long imported: there is a connection
+        import threading
+
+        try:
+            number = self._source.fileno()
+        except (AttributeError, OSError, ValueError):
+            return self
+        # A descriptor of its own: that of the client may be closed, and used for something else.
+        self._socket = socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self._timer = threading.Timer(self._seconds, self._stop)
+            self._timer.daemon = True
+            self._timer.start()
+        except BaseException:  # no thread can be started, at the end of the interpreter
+            self._socket.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._socket.close()
+        # The timer refers to this object, and the source to a pool that waits to be closed.
+        self._timer = self._source = None
+
+    def _stop(self) -> None:
+        self.has_passed = True
+        try:
+            self._socket.shutdown(0)  # SHUT_RD
+        except OSError:
+            pass  # it is closed already
+
+
+class Remains:
+    """
+    What was read of a response, as a file; reading past it fails if there was more.
+
+    Args:
+        data: What was read.
+        error: What reading past it raises; None: *data* is all.
+    """
+
+    def __init__(self, data: bytes, error: Exception | None) -> None:
+        from io import BytesIO
+
+        self._data = BytesIO(data)
+        self._error = error
+        self.closed = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as a file does; raise where the rest of the response is missing."""
+        data = self._data.read(size)
+        if self._error is not None and (size is None or size < 0 or (size and not data)):
+            raise self._error
+        return data
+
+    read1 = read
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Read a line."""
+        data = self._data.readline(-1 if size is None else size)
+        if self._error is not None and size != 0 and not data:
+            raise self._error
+        return data
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        """Read all lines."""
+        return list(self)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def close(self) -> None:
+        """Close the file."""
+        self.closed = True
+        self._data.close()

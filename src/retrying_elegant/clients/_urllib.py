@@ -1,0 +1,161 @@
+"""Urllib: a handler that opens each request as often as its policy allows.
+
+Owns how a request of ``urllib.request`` is opened, and how its responses are read and closed.
+Leaves what holds for every client to ``shared``, and opening to the handlers after this one,
+whichever those are: the user's own ``HTTPSHandler(context=...)`` has its TLS settings.
+"""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from http.client import IncompleteRead
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.response import addinfourl
+
+from retrying_elegant import _sync
+from retrying_elegant._giveup import given_up, sign
+
+from ._shared import MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from retrying_elegant._policy import Policy
+
+_CHUNK = 1 << 16
+
+
+class Handler(urllib.request.BaseHandler):
+    """A handler that retries."""
+
+    # After ProxyHandler, which only changes the request; before those that open it.
+    handler_order = 400
+
+    def __init__(self, policy: Any, idempotent: Any) -> None:
+        self._rules = Rules("clients.urllib", policy, idempotent, is_async=False)
+
+    def http_open(self, request: urllib.request.Request) -> Any:
+        """Open *request* as often as the policy allows, and return the last response."""
+        policy = self._rules.choose(request)
+        if policy is None:
+            return None  # the next handler opens it
+        exchange = _Exchange(self._rules, policy, request, self._open)
+        try:
+            try:
+                _sync.run(exchange.first_attempt(_host(request)), exchange.attempt)
+            except Exception as error:
+                if not exchange.conclude(error):
+                    raise
+            return exchange.hand_over()
+        finally:
+            if exchange.response is not None:
+                exchange.response.close()
+            exchange.release()
+
+    https_open = http_open
+
+    def http_error_default(self, *args: Any) -> Any:
+        """Let the error that the opener makes of the last response carry its record."""
+        record = given_up(args[1])
+        if record is None:
+            return None
+        try:
+            return self._pass_on("error", "http", "default", "http_error_default", *args)
+        except HTTPError as error:
+            sign(error, record)
+            raise
+
+    def _open(self, request: urllib.request.Request) -> Any:
+        kind = request.type
+        return self._pass_on("open", kind, None, f"{kind}_open", request)
+
+    def _pass_on(self, table: str, kind: str, key: Any, method: str, *args: Any) -> Any:
+        """Call the handlers after this one, until one of them returns a result."""
+        handlers: Any = getattr(self.parent, f"handle_{table}")[kind]
+        if key is not None:
+            handlers = handlers[key]
+        for handler in handlers[handlers.index(self) + 1 :]:
+            result = getattr(handler, method)(*args)
+            if result is not None:
+                return result
+        return None
+
+
+def _host(request: urllib.request.Request) -> str | None:
+    # Not request.host, which is that of a proxy.
+    return urlsplit(request.full_url).hostname
+
+
+class _Exchange(Exchange):
+    __slots__ = ("_open",)
+
+    def __init__(
+        self,
+        rules: Rules,
+        policy: Policy,
+        request: urllib.request.Request,
+        send: Callable[[urllib.request.Request], Any],
+    ) -> None:
+        headers = {name.lower() for name, _ in request.header_items()}
+        method = request.get_method()
+        super().__init__(rules, policy, request, method, headers, Body(request.data))
+        self._open = send
+
+    def attempt(self, request: urllib.request.Request) -> Any:
+        self.begin()
+        limit, timeout = self.limit(), request.timeout
+        try:
+            if limit is not None:
+                request.timeout = _cut(timeout, limit)
+            self.response = response = self._open(request)
+        finally:
+            request.timeout = timeout
+        self.may_have_failed(response, getattr(response, "status", 0), self.error_of)
+        if self.failure is not None:
+            raise self.failure
+        return response
+
+    def error_of(self, response: Any) -> HTTPError:
+        # Without the response: an HTTPError closes that when it is collected.
+        url, status = self.request.full_url, response.status
+        return HTTPError(url, status, response.reason, response.headers, None)
+
+    def set_aside(self) -> None:
+        response = self.response
+        if response is None:
+            return
+        chunks, size, is_whole = [], 0, False
+        try:
+            with TimeLimit(response) as limit:
+                while chunk := response.read(_CHUNK):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > MOST_BYTES:
+                        break
+                else:
+                    is_whole = not limit.has_passed and not response.length
+        except Exception:  # noqa: BLE001, S110 - cut off: reading it again says so
+            pass
+        finally:
+            response.close()
+        self.remains = (b"".join(chunks), is_whole)
+
+    def restore_response(self, data: bytes, is_whole: bool) -> None:
+        closed = self.response
+        body: Any = Remains(data, None if is_whole else IncompleteRead(b""))
+        self.response = rest = addinfourl(body, closed.headers, closed.url, closed.status)
+        rest.msg = rest.reason = closed.reason  # type: ignore[attr-defined]  # as urllib sets them
+        rest.version = closed.version  # type: ignore[attr-defined]  # likewise
+
+    def status_of(self, error: BaseException) -> int | None:
+        return error.code if isinstance(error, HTTPError) else None
+
+
+def _cut(timeout: Any, limit: float) -> float:
+    if timeout is socket._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]  # urllib's word for none given
+        timeout = socket.getdefaulttimeout()
+    return limit if timeout is None else min(timeout, limit)

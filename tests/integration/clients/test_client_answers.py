@@ -1,0 +1,459 @@
+"""Section 16 of the contract over the wire: what fails, what follows, and what the user gets."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import pickle
+import threading
+
+import pytest
+from client_server import CLOSE, RESET, refused, reply
+
+from retrying_elegant import Attempt, Policy, RetryBudget, TryAgain, clients, given_up, web
+from retrying_elegant.clients._shared import Exchange, TimeLimit
+
+QUICK = Policy(4, on=web.transient, wait=0)
+STATUSES = (408, 425, 429, 500, 502, 503, 504)
+
+
+def status_of(response):
+    return getattr(response, "status_code", None) or response.status
+
+
+def makes_cycles(session, server):
+    """Whether an error of the client is part of a reference cycle without us."""
+
+    def errors():
+        return sum(isinstance(thing, BaseException) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = errors()
+        with contextlib.suppress(Exception):
+            session.fetch("GET", server.play(RESET))
+        return errors() > before
+    finally:
+        gc.enable()
+
+
+class TestPolicy:
+    """`policy`: a Policy; or a function from the request; or omitted."""
+
+    def test_a_policy(self, way, server):
+        """Every request of the client is made under it."""
+        url = server.play(reply(503), reply(502), reply(200, b"done"))
+        with way.session(QUICK) as session:
+            assert session.fetch("GET", url).body == b"done"
+            url = server.play(reply(503), reply(200, b"again"))
+            assert session.fetch("GET", url).body == b"again"
+
+    def test_omitted(self, way, server, monkeypatch):
+        """Four attempts at what is transient, thirty seconds, a budget of its own per client."""
+        monkeypatch.setattr("random.random", lambda: 1.0)  # full jitter: no wait at all
+        url = server.play(reply(503))
+        with way.session() as session:
+            answer = session.fetch("GET", url)
+        assert (answer.status, len(server.requests)) == (503, 4)
+        assert answer.record.reason == "attempts"
+
+    def test_a_budget_of_its_own(self, monkeypatch):
+        """Two clients do not take each other's tokens."""
+        first, second = clients.requests()._rules.policy, clients.requests()._rules.policy
+        assert isinstance(first.budget, RetryBudget)
+        assert first.budget is not second.budget
+        assert first.replace(budget=None) == Policy(4, on=web.transient, timeout=30)
+
+    def test_a_function(self, way, server):
+        """It is called once for each request, and may say None: that one is not retried."""
+        asked = []
+
+        def choose(request):
+            asked.append(request)
+            return (
+                None if "once" in str(getattr(request, "url", None) or request.full_url) else QUICK
+            )
+
+        url, once = server.play(reply(503), reply(200)), server.play(reply(503), path="/once")
+        with way.session(choose) as session:
+            assert session.fetch("GET", url).status == 200
+            assert len(asked) == 1
+            server.requests.clear()
+            answer = session.fetch("GET", once)
+        assert (answer.status, answer.record, len(server.requests)) == (503, None, 1)
+        assert len(asked) == 2
+
+    def test_a_function_that_returns_something_else(self, way, server):
+        """TypeError, at the call; nothing is sent."""
+        url = server.play(reply())
+        with way.session(lambda request: 3) as session, pytest.raises(TypeError, match="a Policy"):
+            session.fetch("GET", url)
+        assert not server.requests
+
+    def test_until(self, way, server):
+        """TypeError: the results are responses. At the call where a function chose the policy."""
+        with (
+            pytest.raises(TypeError, match="until="),
+            way.session(QUICK.replace(until=bool)) as session,
+        ):
+            pass
+        with (
+            way.session(lambda request: QUICK.replace(until=bool)) as session,
+            pytest.raises(TypeError, match="until="),
+        ):
+            session.fetch("GET", server.play(reply()))
+
+    def test_what_a_sync_client_cannot_do(self, sync_way):
+        """Hooks that must be awaited."""
+
+        async def hook(attempt):
+            pass
+
+        with (
+            pytest.raises(TypeError, match="on_retry="),
+            sync_way.session(QUICK.replace(on_retry=hook)),
+        ):
+            pass
+
+    def test_what_an_async_client_cannot_do(self, async_way):
+        """An event of threads, whose wait would block the event loop."""
+        with (
+            pytest.raises(TypeError, match="stop="),
+            async_way.session(QUICK.replace(stop=threading.Event())),
+        ):
+            pass
+
+    @pytest.mark.parametrize(
+        "wrong", [3, "GET", Policy, object()], ids=["int", "str", "class", "?"]
+    )
+    def test_anything_else(self, way, wrong):
+        """TypeError."""
+        with pytest.raises(TypeError, match="policy="), way.session(wrong):
+            pass
+
+
+class TestWhatIsAFailedAttempt:
+    """A response is one if the policy would retry the error that raise_for_status() raises."""
+
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_the_statuses_of_web_transient(self, way, server, status):
+        """With the default filter."""
+        url = server.play(reply(status), reply(200))
+        with way.session(QUICK) as session:
+            assert session.fetch("GET", url).status == 200
+        assert len(server.requests) == 2
+
+    def test_a_predicate_is_called_for_every_status_from_400(self, way, server):
+        """And gets the client's own error; what it says holds."""
+        seen = []
+
+        def on(error):
+            seen.append(error)
+            return True
+
+        for status in (400, 404, 418, 451, 501, 505, 599):
+            url = server.play(reply(status), reply(200))
+            with way.session(QUICK.replace(on=on)) as session:
+                assert session.fetch("GET", url).status == 200
+        assert len(seen) == 7
+        assert all(isinstance(error, way.error) for error in seen)
+
+    def test_a_predicate_is_called_once_for_a_response(self, way, server):
+        """Though it is asked for before the attempt ends."""
+        seen = []
+        url = server.play(reply(404))
+        with way.session(QUICK.replace(on=lambda error: seen.append(error))) as session:
+            session.fetch("GET", url)
+        assert len(seen) == 1
+
+    @pytest.mark.parametrize("on", [Exception, (ValueError, Exception)], ids=["class", "tuple"])
+    def test_classes_apply_to_the_statuses_of_web_transient(self, way, server, on):
+        """`on=Exception` does not retry a 404."""
+        with way.session(QUICK.replace(on=on)) as session:
+            assert session.fetch("GET", server.play(reply(404), reply(200))).status == 404
+            assert session.fetch("GET", server.play(reply(501), reply(200))).status == 501
+            assert session.fetch("GET", server.play(reply(503), reply(200))).status == 200
+
+    def test_classes_have_the_hint_too(self, way, server):
+        """The wait is that of Retry-After."""
+        waits = []
+        policy = QUICK.replace(on=Exception, on_retry=lambda attempt: waits.append(attempt.hint))
+        url = server.play(reply(503, retry_after=0), reply(200))
+        with way.session(policy) as session:
+            session.fetch("GET", url)
+        assert waits == [0]
+
+    def test_unless_wins(self, way, server):
+        """As everywhere."""
+        url = server.play(reply(503))
+        with way.session(QUICK.replace(unless=lambda error: True)) as session:
+            assert session.fetch("GET", url).status == 503
+        assert len(server.requests) == 1
+
+    def test_a_tuple(self, way, server):
+        """Evaluated in order; the first match decides, with its hint."""
+        hints = []
+        on = (lambda error: False, lambda error: TryAgain(after=0.01), web.transient)
+        policy = QUICK.replace(on=on, on_retry=lambda attempt: hints.append(attempt.hint))
+        with way.session(policy) as session:
+            assert session.fetch("GET", server.play(reply(404), reply(200))).status == 200
+        assert hints == [0.01]
+
+    def test_a_predicate_that_raises(self, way, server):
+        """It is a bug, and what it raised propagates; the connection is free again."""
+        given = []
+        policy = QUICK.replace(on=lambda error: 1 // 0, on_give_up=given.append)
+        with way.session(policy, pool=1) as session:
+            for status in (404, 503):
+                with pytest.raises(ZeroDivisionError):
+                    session.fetch("GET", server.play(reply(status)))
+            assert session.fetch("GET", server.play(reply(200))).status == 200
+        assert [attempt.reason for attempt in given] == [None, None]
+
+
+class TestResponsesThatAreNone:
+    """Any other response below 500, 429 excepted, ends the call with success."""
+
+    @pytest.mark.parametrize("status", [200, 204, 304, 400, 401, 404, 409, 422])
+    def test_success(self, way, server, log, status):
+        """on_success runs, the budget is credited, and nothing is logged."""
+        ended, given = [], []
+        budget = RetryBudget(10, refill=1)
+        budget._take()
+        policy = QUICK.replace(on_success=ended.append, on_give_up=given.append, budget=budget)
+        with way.session(policy) as session:
+            answer = session.fetch(
+                "GET", server.play(reply(status, b"" if status < 400 else b"no"))
+            )
+        assert (answer.status, answer.record) == (status, None)
+        assert len(server.requests) == len(ended) == 1
+        assert (given, log()) == ([], [])
+        assert budget.tokens == 10
+        assert ended[0].succeeded
+        assert status_of(ended[0].result) == status
+
+    @pytest.mark.parametrize("status", [500, 501, 505, 429])
+    def test_the_rest_is_not_retryable(self, way, server, log, status):
+        """on_give_up runs, no credit; on the first attempt it is not worth a line."""
+        ended, given = [], []
+        budget = RetryBudget(10, refill=1)
+        budget._take()
+        policy = QUICK.replace(
+            on=(), on_success=ended.append, on_give_up=given.append, budget=budget
+        )
+        with way.session(policy) as session:
+            answer = session.fetch("GET", server.play(reply(status, b"no")))
+        assert (answer.status, answer.body, answer.record) == (status, b"no", None)
+        assert [attempt.reason for attempt in given] == ["not retryable"]
+        assert (ended, log(), budget.tokens) == ([], [], 9)
+
+    def test_a_retry_after_that_is_too_long(self, way, server, log):
+        """One line, and the note says for how long the server asked."""
+        url = server.play(reply(503, b"later", retry_after=3000))
+        with way.session(QUICK) as session:
+            answer = session.fetch("GET", url)
+        assert (answer.status, answer.body, len(server.requests)) == (503, b"later", 1)
+        assert len(log()) == 1
+        assert answer.record.reason == "not retryable"
+        assert "the server asked for 3000 s" in str(answer.record)
+
+    def test_classes_do_not_hide_a_retry_after_that_is_too_long(self, way, server, log):
+        """As classes apply with the hint."""
+        url = server.play(reply(503, retry_after=3000))
+        with way.session(QUICK.replace(on=Exception)) as session:
+            assert session.fetch("GET", url).status == 503
+        assert (len(server.requests), len(log())) == (1, 1)
+
+
+class TestWhatTheUserGets:
+    """In the end, what the bare client would have given."""
+
+    def test_the_last_response(self, way, server):
+        """Unraised, whole, and with the record."""
+        url = server.play(reply(503, b"one"), reply(502, b"two"), reply(500, b"three"))
+        with way.session(QUICK.replace(attempts=3)) as session:
+            answer = session.fetch("GET", url)
+        assert (answer.status, answer.body) == (500, b"three")
+        assert (answer.record.attempts, answer.record.reason) == (3, "attempts")
+        said = [line.rpartition(": ")[2] for line in answer.record.history]
+        assert said == ["503 Service Unavailable", "502 Bad Gateway", "500 Internal Server Error"]
+
+    def test_the_client_own_exception(self, way, server):
+        """The same class as without us, with note and record."""
+        url = server.play(RESET)
+        with way.session(bare=True) as session, pytest.raises(Exception) as bare:  # noqa: PT011
+            session.fetch("GET", url)
+        with way.session(QUICK) as session, pytest.raises(type(bare.value)) as caught:
+            session.fetch("GET", url)
+        assert type(caught.value) is type(bare.value)
+        assert given_up(caught.value).attempts == 4
+        assert any("gave up on GET 127.0.0.1" in note for note in caught.value.__notes__)
+
+    def test_an_exception_that_is_final_at_once(self, way, server):
+        """As it came: no note, no record."""
+        with way.session(QUICK.replace(on=())) as session, pytest.raises(Exception) as caught:  # noqa: PT011
+            session.fetch("GET", server.play(CLOSE))
+        assert given_up(caught.value) is None
+        assert not hasattr(caught.value, "__notes__")
+
+    @pytest.mark.parametrize(
+        "steps",
+        [[reply(200)], [reply(503)], [RESET], [reply(503), RESET, reply(404)]],
+        ids=["200", "503", "reset", "mixed"],
+    )
+    def test_nothing_of_ours_is_left_behind(self, way, server, steps):
+        """No reference cycle, neither with the exception nor with the response."""
+        with way.session(bare=True) as session:
+            if RESET in steps and makes_cycles(session, server):
+                return  # the client's own error keeps all frames alive, ours among them
+        with way.session(QUICK) as session:
+            session.fetch("GET", server.play(reply(200)))  # imports, and what is kept for good
+            gc.collect()
+            gc.disable()
+            try:
+                with contextlib.suppress(Exception):
+                    session.discard(session.fetch("GET", server.play(*steps)))
+                ours = (Attempt, Exchange, TimeLimit)
+                left = [thing for thing in gc.get_objects() if isinstance(thing, ours)]
+                assert not left
+            finally:
+                gc.enable()
+
+    def test_the_result_of_an_attempt_is_the_response(self, way, server):
+        """In every hook, and in the wait."""
+        seen = []
+
+        def status(attempt):
+            seen.append(status_of(attempt.result))
+            return 0
+
+        policy = QUICK.replace(attempts=2, wait=status, on_retry=status, on_give_up=status)
+        url = server.play(reply(503), reply(502))
+        with way.session(policy) as session:
+            session.fetch("GET", url)
+        assert seen == [503, 503, 502]
+
+
+class TestNames:
+    """The name is `METHOD host`; no path, query, header or body is logged."""
+
+    def test_the_name(self, way, server):
+        """Without port and user; `policy.name` wins."""
+        names = []
+        policy = QUICK.replace(before_attempt=lambda attempt: names.append(attempt.name))
+        url = server.play(reply())
+        with way.session(policy) as session:
+            session.fetch("DELETE", url)
+            if way.name not in ("urllib",):  # which does not know of users in a URL
+                session.fetch("GET", url.replace("http://", "http://user:secret@"))
+        with way.session(policy.replace(name="shop")) as session:
+            session.fetch("GET", url)
+        assert names == ["DELETE 127.0.0.1", *["GET 127.0.0.1"] * (len(names) - 2), "shop"]
+
+    def test_the_request_is_the_argument(self, way, server):
+        """`attempt.args[0]`."""
+        seen = []
+        policy = QUICK.replace(before_attempt=lambda attempt: seen.append(attempt.args))
+        url = server.play(reply())
+        with way.session(policy) as session:
+            session.fetch("PUT", url, b"data")
+        ((request,),) = seen
+        assert (getattr(request, "method", None) or request.get_method()) == "PUT"
+        assert str(getattr(request, "url", None) or request.full_url) == url
+
+    @pytest.mark.parametrize(
+        "step",
+        [RESET, CLOSE, reply(503), reply(200, b"x" * 100, half="close")],
+        ids=["reset", "close", "503", "mid-body"],
+    )
+    def test_nothing_secret(self, way, server, log, step):
+        """Whatever fails, and however the client words it."""
+        url = server.play(step, path="/tok-path", query="?key=tok-query")
+        policy = QUICK.replace(attempts=2)
+        error = record = None
+        with way.session(policy) as session:
+            try:
+                answer = session.fetch("PUT", url, b"tok-body", headers={"X-Secret": "tok-header"})
+                record = answer.record
+            except Exception as caught:
+                error = caught
+                record = given_up(error)
+        text = "\n".join([*log(), str(record), repr(record), *getattr(error, "__notes__", ())])
+        assert "tok-" not in text
+        assert "127.0.0.1" in text or way.name in ("aiohttp", "urllib")
+
+    def test_nothing_secret_where_nothing_listens(self, way, log):
+        """The words of the operating system are given instead."""
+        url = refused() + "tok-path?key=tok-query"
+        with way.session(QUICK) as session, pytest.raises(Exception) as caught:  # noqa: PT011
+            session.fetch("GET", url)
+        text = "\n".join([*log(), *caught.value.__notes__])
+        assert "tok-" not in text
+        assert "Connection refused" in text
+
+
+class TestWhatIsReturned:
+    """One function for each client."""
+
+    def test_requests(self, server):
+        """An adapter to mount, with the keywords of HTTPAdapter, that pickles with its session."""
+        import requests
+
+        adapter = clients.requests(QUICK, pool_maxsize=3)
+        assert isinstance(adapter, requests.adapters.HTTPAdapter)
+        session = requests.Session()
+        session.mount("http://", adapter)
+        with pickle.loads(pickle.dumps(session)) as copy:
+            assert copy.get(server.play(reply(503), reply(200, b"copied"))).content == b"copied"
+        assert pickle.loads(pickle.dumps(adapter))._pool_maxsize == 3
+        with pytest.raises(TypeError, match="pool_size"):
+            clients.requests(pool_size=3)
+
+    def test_requests_with_retries_of_its_own(self):
+        """Rejected, because they would multiply."""
+        import urllib3
+
+        for retries in (3, urllib3.Retry(2)):
+            with pytest.raises(ValueError, match="max_retries="):
+                clients.requests(max_retries=retries)
+        clients.requests(max_retries=0)
+        clients.requests(max_retries=urllib3.Retry(0, read=False))
+
+    def test_httpx(self, httpx_way):
+        """The same client; wrapping it twice raises ValueError."""
+        with httpx_way.session(QUICK) as session:
+            with pytest.raises(ValueError, match="wrapped before"):
+                clients.httpx(session.client)
+            assert session.client.send.__name__ == "send"
+
+    def test_httpx_of_something_else(self):
+        """TypeError."""
+        import requests
+
+        with requests.Session() as session, pytest.raises(TypeError, match="client="):
+            clients.httpx(session)
+
+    def test_httpx_keeps_what_was_there(self, httpx_way, server):
+        """A `send` that something else has put on the client is what is called."""
+        with httpx_way.session(bare=True) as session:
+            calls, bare = [], session.client.send
+
+            def send(*args, **kwargs):
+                calls.append(args)
+                return bare(*args, **kwargs)
+
+            session.client.send = send
+            clients.httpx(session.client, QUICK)
+            assert session.fetch("GET", server.play(reply(503), reply(200))).status == 200
+        assert len(calls) == 2
+
+    def test_aiohttp(self):
+        """A middleware: a callable of request and handler."""
+        assert callable(clients.aiohttp())
+
+    def test_urllib(self):
+        """A handler."""
+        import urllib.request
+
+        assert isinstance(clients.urllib(), urllib.request.BaseHandler)

@@ -1,0 +1,476 @@
+"""Section 16 of the contract over the wire: connections are given back, and bounds are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+
+import pytest
+from client_server import CLOSE, HANG, RESET, flood, reply, trickle
+
+from retrying_elegant import Policy, RetryBudget, deadline, given_up, web
+
+QUICK = Policy(4, on=web.transient, wait=0)
+
+
+class TestConnections:
+    """A failed response is closed, and its connection back in the pool, before the wait."""
+
+    @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+    def test_a_pool_of_one(self, way, server, stream):
+        """It never waits for itself."""
+        url = server.play(
+            reply(503, b"x" * 50_000), reply(502, b"y", chunked=True), reply(200, b"z")
+        )
+        with way.session(QUICK, pool=1, timeout=2) as session:
+            for _ in range(3):
+                url = server.play(
+                    reply(503, b"x" * 50_000), reply(502, b"y", chunked=True), reply()
+                )
+                answer = session.fetch("GET", url, stream=stream)
+                assert (answer.status, len(server.requests)) == (200, 3)
+                session.discard(answer)
+
+    def test_the_same_connection(self, way, server):
+        """It is used again, if the body was short."""
+        if way.name == "urllib":
+            return  # which closes every connection
+        url = server.play(reply(503, b"x" * 1000), reply(200))
+        with way.session(QUICK) as session:
+            session.fetch("GET", url)
+        assert server.requests[0].connection == server.requests[1].connection
+
+    def test_before_the_wait(self, way, server):
+        """Another request gets through the pool of one while the first waits."""
+        url = server.play(reply(503, b"x" * 1000), reply(200, b"late"))
+        other = server.play(reply(200, b"other"), path="/other")
+        closed = []
+
+        def wait(attempt):
+            return 0.3
+
+        with way.session(QUICK.replace(wait=wait), pool=1, timeout=5) as session:
+            began = time.monotonic()
+            if way.is_async:
+
+                async def both():
+                    first = asyncio.create_task(session.fetch_async("GET", url))
+                    await asyncio.sleep(0.1)
+                    second = await session.fetch_async("GET", other)
+                    closed.append(time.monotonic() - began)
+                    return second, await first
+
+                second, first = session.runner.run(both())
+            else:
+                answers = []
+                thread = threading.Thread(target=lambda: answers.append(session.fetch("GET", url)))
+                thread.start()
+                time.sleep(0.1)
+                second = session.fetch("GET", other)
+                closed.append(time.monotonic() - began)
+                thread.join()
+                (first,) = answers
+        assert (first.body, second.body) == (b"late", b"other")
+        assert closed[0] < 0.29
+
+    def test_closed_when_the_next_attempt_begins(self, way, server):
+        """As the response itself says."""
+        failed = []
+        policy = QUICK.replace(
+            on_retry=lambda attempt: failed.append(attempt.result),
+            before_attempt=lambda attempt: [closed(response) for response in failed],
+        )
+        with way.session(policy) as session:
+            session.discard(session.fetch("GET", server.play(reply(503), reply(503), reply())))
+        assert len(failed) == 2
+        assert all(closed(response) for response in failed)
+
+    def test_hooks_can_still_end_the_call(self, way, server):
+        """The response is closed after them, so that it can be returned as it came."""
+        states = []
+
+        def hook(attempt):
+            states.append(closed(attempt.result))
+
+        url = server.play(reply(503, b"x" * 500_000))
+        with way.session(QUICK.replace(attempts=2, on_retry=hook)) as session:
+            session.discard(session.fetch("GET", url, stream=True))
+        assert way.name == "aiohttp" or states == [False]
+
+    def test_nothing_stays_open(self, way, server):
+        """However the call ends."""
+        assert server.settles(0)
+        with way.session(QUICK, pool=3) as session:
+            for steps in ([reply(503)], [RESET], [CLOSE], [reply(503), RESET, reply(404)]):
+                try:
+                    session.discard(session.fetch("GET", server.play(*steps)))
+                except Exception:
+                    pass
+            assert server.open_connections <= 3
+        gc.collect()  # a pool of urllib3 closes what it holds when it is collected
+        assert server.settles(0)
+
+    def test_an_interrupt_in_a_hook(self, way, server):
+        """The response that nobody will get is closed."""
+
+        class Interrupted(BaseException):
+            pass
+
+        def hook(attempt):
+            raise Interrupted
+
+        with way.session(QUICK.replace(on_retry=hook), pool=1, timeout=2) as session:
+            with pytest.raises(Interrupted):
+                session.fetch("GET", server.play(reply(503, b"x" * 500_000)))
+            session.discard(session.fetch("GET", server.play(reply(200))))
+
+
+def closed(response):
+    for name in ("is_closed", "closed"):
+        if hasattr(response, name):
+            return getattr(response, name)
+    return response.raw.closed
+
+
+class Setter:
+    """An event that is set when the first wait begins, and so after the hooks."""
+
+    def __init__(self):
+        self.event = threading.Event()
+
+    def is_set(self):
+        return self.event.is_set()
+
+    def wait(self, timeout=None):
+        self.event.set()
+        return True
+
+
+class AsyncSetter(Setter):
+    async def wait(self):
+        self.event.set()
+        return True
+
+
+class TestBounds:
+    """The body of a failed response is read first, within bounds of size and time."""
+
+    @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+    def test_a_body_without_end(self, way, server, stream):
+        """It is cut off."""
+        url = server.play(flood(503), reply(200))
+        with way.session(QUICK, pool=1) as session:
+            answer = session.fetch("GET", url, stream=stream)
+            assert answer.status == 200
+            session.discard(answer)
+
+    @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+    def test_a_body_that_comes_slowly(self, way, server, stream):
+        """A byte at a time is never too slow for a read, but for this."""
+        began = time.monotonic()
+        url = server.play(trickle(503), reply(200))
+        with way.session(QUICK, pool=1) as session:
+            answer = session.fetch("GET", url, stream=stream)
+            assert answer.status == 200
+            session.discard(answer)
+        assert time.monotonic() - began < 4
+
+    def test_a_body_that_stops(self, way, server):
+        """Long before the client's own timeout."""
+        began = time.monotonic()
+        url = server.play(reply(503, b"x" * 1000, half="stall"), reply(200))
+        with way.session(QUICK, pool=1, timeout=30) as session:
+            answer = session.fetch("GET", url)
+            assert answer.status == 200
+        assert time.monotonic() - began < 4
+
+    @pytest.mark.parametrize("half", ["close", "reset"])
+    def test_a_body_that_is_cut_off(self, way, server, half):
+        """It does not matter any more."""
+        url = server.play(reply(503, b"x" * 1000, half=half), reply(200))
+        with way.session(QUICK, pool=1) as session:
+            answer = session.fetch("GET", url)
+        assert (answer.status, len(server.requests)) == (200, 2)
+
+
+class TestReturnedAfterAll:
+    """So that it can still be returned where no attempt follows after all."""
+
+    @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+    @pytest.mark.parametrize("body", [b"", b"x" * 100_000], ids=["empty", "long"])
+    def test_stop(self, way, server, stream, body):
+        """Set during the wait."""
+        policy = QUICK.replace(wait=5, stop=AsyncSetter() if way.is_async else Setter())
+        with way.session(policy, pool=1) as session:
+            answer = session.fetch("GET", server.play(reply(503, body)), stream=stream)
+            assert answer.status == 503
+            assert answer.record.reason == "stopped"
+            assert (session.read(answer) if stream else answer.body) == body
+            session.discard(answer)
+        assert len(server.requests) == 1
+
+    def test_stop_during_the_hooks(self, way, server):
+        """Then it was not even closed."""
+        event = asyncio.Event() if way.is_async else threading.Event()
+        policy = QUICK.replace(wait=5, stop=event, on_retry=lambda attempt: event.set())
+        with way.session(policy, pool=1) as session:
+            answer = session.fetch("GET", server.play(reply(503, b"x" * 100_000)))
+        assert (answer.status, answer.body) == (503, b"x" * 100_000)
+        assert answer.record.reason == "stopped"
+
+    def test_a_wait_that_took_too_long(self, way, server, monkeypatch):
+        """The timeout has passed when it ends."""
+        import retrying_elegant._async_backend as backend
+        from retrying_elegant import _clock
+
+        real = _clock.sleep
+
+        async def oversleep(seconds):
+            await asyncio.sleep(0.3)
+
+        monkeypatch.setattr(_clock, "sleep", lambda seconds: real(0.3))
+        monkeypatch.setattr(backend, "sleep", oversleep)
+        policy = QUICK.replace(timeout=0.25, wait=0.05)
+        with way.session(policy, pool=1) as session:
+            answer = session.fetch("GET", server.play(reply(503, b"late")))
+        assert (answer.status, answer.body, answer.record.reason) == (503, b"late", "timeout")
+
+    @pytest.mark.parametrize(
+        "step", [flood(503), reply(503, b"x" * 1000, half="close")], ids=["flood", "cut"]
+    )
+    def test_what_was_not_read_whole(self, way, server, step):
+        """Reading it says so; a part is never passed off as all."""
+        policy = QUICK.replace(wait=5, stop=AsyncSetter() if way.is_async else Setter())
+        with way.session(policy, pool=1) as session:
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                answer = session.fetch("GET", server.play(step), stream=True)
+                assert answer.status == 503
+                session.read(answer)
+            assert web.transient(caught.value) or way.name == "aiohttp"
+
+    def test_the_error_of_reading_it_has_the_record(self, reading_way, server):
+        """Where the client reads it by itself."""
+        policy = QUICK.replace(attempts=2)
+        url = server.play(reply(503, b"x" * 1000, half="close"))
+        with reading_way.session(policy) as session, pytest.raises(Exception) as caught:  # noqa: PT011
+            session.fetch("GET", url)
+        assert given_up(caught.value).attempts == 2
+
+
+class TestWholeResponses:
+    """In requests and httpx a body that is cut off is a failed attempt, unless the user streams."""
+
+    @pytest.mark.parametrize("status", [200, 404, 501])
+    @pytest.mark.parametrize("half", ["close", "reset"])
+    def test_retried(self, reading_way, server, status, half):
+        """Whatever the status."""
+        url = server.play(reply(status, b"x" * 1000, half=half), reply(200, b"whole"))
+        with reading_way.session(QUICK, pool=1) as session:
+            assert session.fetch("GET", url).body == b"whole"
+        assert len(server.requests) == 2
+
+    def test_chunks(self, reading_way, server):
+        """Without the last one."""
+        url = server.play(reply(200, b"x" * 9000, chunked=True, half="close"), reply(200, b"whole"))
+        with reading_way.session(QUICK, pool=1) as session:
+            assert session.fetch("GET", url).body == b"whole"
+
+    def test_not_of_a_post(self, reading_way, server):
+        """It was carried out."""
+        url = server.play(reply(200, b"x" * 1000, half="close"), reply(200))
+        with reading_way.session(QUICK) as session, pytest.raises(Exception):  # noqa: B017, PT011
+            session.fetch("POST", url, b"data")
+        assert len(server.requests) == 1
+
+    def test_not_of_a_stream(self, reading_way, server):
+        """What the user reads is the user's."""
+        url = server.play(reply(200, b"x" * 1000, half="close"), reply(200))
+        with reading_way.session(QUICK) as session:
+            answer = session.fetch("GET", url, stream=True)
+            with pytest.raises(Exception):  # noqa: B017, PT011
+                session.read(answer)
+            session.discard(answer)
+        assert len(server.requests) == 1
+
+    def test_a_stream_is_open_when_its_headers_have_arrived(self, way, server):
+        """Nothing of it has been read."""
+        url = server.play(reply(503), reply(200, b"x" * 1_000_000, half="stall"))
+        with way.session(QUICK) as session:
+            answer = session.fetch("GET", url, stream=True)
+            assert answer.status == 200
+            session.discard(answer)
+
+    def test_not_decodable(self, reading_way, server):
+        """Another attempt would not help: the client's own error, as ever."""
+        url = server.play(reply(200, b"no gzip", {"Content-Encoding": "gzip"}))
+        with reading_way.session(QUICK, pool=1, timeout=2) as session:
+            for _ in range(2):
+                with pytest.raises(Exception, match=r"(?i)deco|incorrect header"):
+                    session.fetch("GET", url)
+        assert len(server.requests) == 2
+
+    def test_a_redirect_that_cannot_be_decoded(self, server):
+        """requests follows it all the same."""
+        from client_ways import WAYS
+
+        end = server.play(reply(200, b"here"), path="/end")
+        headers = {"Location": end, "Content-Encoding": "gzip"}
+        url = server.play(reply(302, b"no gzip", headers))
+        with WAYS[0].session(QUICK) as session:
+            assert session.fetch("GET", url).body == b"here"
+
+
+class TestOwnRetries:
+    """The client's own retries do not multiply ours."""
+
+    @pytest.mark.parametrize("fault", [RESET, CLOSE], ids=["reset", "close"])
+    @pytest.mark.parametrize("method", ["GET", "PUT"])
+    def test_as_many_requests_as_attempts(self, way, server, fault, method):
+        """On a new connection, and on one that was used before."""
+        body = b"data" if method == "PUT" else None
+        with way.session(QUICK.replace(attempts=3), pool=1) as session:
+            for _ in range(2):
+                session.discard(session.fetch("GET", server.play(reply(200))))
+                url = server.play(fault)
+                with pytest.raises(Exception) as caught:  # noqa: PT011
+                    session.fetch(method, url, body)
+                assert given_up(caught.value).attempts == 3
+                assert len(server.requests) == 3
+
+    def test_not_retryable(self, way, server):
+        """Nor does the client send again what we do not."""
+        url = server.play(RESET)
+        with way.session(QUICK.replace(on=())) as session, pytest.raises(Exception):  # noqa: B017, PT011
+            session.fetch("GET", url)
+        assert len(server.requests) == 1
+
+    def test_what_is_not_ours_stays_the_clients(self, way, server):
+        """A request without a policy is sent as the bare client sends it."""
+        counts = []
+        for options in ({"bare": True}, {}):
+            url = server.play(RESET)
+            policy = None if options else lambda request: None
+            with (
+                way.session(policy, **options) as session,
+                pytest.raises(Exception),  # noqa: B017, PT011
+            ):
+                session.fetch("GET", url)
+            counts.append(len(server.requests))
+        assert counts[0] == counts[1]
+
+
+class TestCancellation:
+    """No attempt follows a cancellation, and nothing stays open."""
+
+    @pytest.mark.parametrize("moment", ["attempt", "wait", "hook", "reading"])
+    def test_canceled(self, async_way, server, moment):
+        """Wherever it strikes."""
+        began = asyncio.Event()
+
+        async def hook(attempt):
+            if moment == "hook":
+                began.set()
+                await asyncio.sleep(5)
+
+        steps = {"attempt": HANG, "reading": reply(503, b"x" * 1000, half="stall")}
+        url = server.play(steps.get(moment, reply(503, b"x" * 100_000)))
+        policy = QUICK.replace(wait=5, on_retry=hook)
+        with async_way.session(policy, pool=1, timeout=2) as session:
+
+            async def cancel():
+                task = asyncio.create_task(session.fetch_async("GET", url))
+                await asyncio.sleep(0.2)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await task
+                assert given_up(caught.value) is None
+
+            session.runner.run(cancel())
+            assert len(server.requests) == 1
+            session.discard(session.fetch("GET", server.play(reply(200))))
+        assert server.settles(0)
+
+    def test_wait_for(self, async_way, server):
+        """TimeoutError of the user's own, at once."""
+        with async_way.session(QUICK.replace(wait=5), pool=1) as session:
+
+            async def bounded():
+                async with asyncio.timeout(0.2):
+                    await session.fetch_async("GET", server.play(reply(503)))
+
+            with pytest.raises(TimeoutError):
+                session.runner.run(bounded())
+
+
+class TestBudgetsAndLimits:
+    """What a policy says holds for a whole client as for a function."""
+
+    def test_budget(self, way, server):
+        """Two retries, for all requests together."""
+        budget = RetryBudget(2, refill=0)
+        with way.session(QUICK.replace(budget=budget)) as session:
+            counts = []
+            for _ in range(3):
+                answer = session.fetch("GET", server.play(reply(503)))
+                counts.append((len(server.requests), answer.record.reason))
+        assert counts == [(3, "budget"), (1, "budget"), (1, "budget")]
+
+    def test_a_policy_per_request(self, way, server):
+        """By method, for instance."""
+
+        def choose(request):
+            method = getattr(request, "method", None) or request.get_method()
+            return QUICK.replace(attempts=2 if method == "DELETE" else 3)
+
+        with way.session(choose) as session:
+            for method, count in (("GET", 3), ("DELETE", 2)):
+                session.fetch(method, server.play(reply(503)))
+                assert len(server.requests) == count
+
+    def test_deadline(self, way, server):
+        """No retry past it."""
+        with way.session(QUICK.replace(wait=0.2)) as session, deadline(0.3):
+            answer = session.fetch("GET", server.play(reply(503)))
+        assert (answer.record.reason, len(server.requests)) == ("timeout", 2)
+
+    def test_timeout(self, way, server):
+        """A wait that would end past it is not begun."""
+        with way.session(QUICK.replace(timeout=0.5, wait=1)) as session:
+            answer = session.fetch("GET", server.play(reply(503)))
+        assert (answer.record.reason, len(server.requests)) == ("timeout", 1)
+
+    def test_an_attempt_that_ran_long_was_healthy(self, way, server):
+        """reset_after."""
+        slow = [reply(503, delay=0.1)] * 5
+        policy = QUICK.replace(attempts=2, reset_after=0.05)
+        with way.session(policy) as session:
+            answer = session.fetch("GET", server.play(*slow, reply(200)))
+        assert (answer.status, len(server.requests)) == (200, 6)
+
+    def test_threads(self, sync_way, server):
+        """Any number at once."""
+        url = server.play(*[reply(503)] * 20, reply(200))
+        with sync_way.session(QUICK.replace(attempts=40), pool=4) as session:
+            answers = []
+            threads = [
+                threading.Thread(target=lambda: answers.append(session.fetch("GET", url).status))
+                for _ in range(8)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert answers == [200] * 8
+
+    def test_tasks(self, async_way, server):
+        """Likewise."""
+        url = server.play(*[reply(503)] * 20, reply(200))
+        with async_way.session(QUICK.replace(attempts=40), pool=4) as session:
+
+            async def all_of_them():
+                return await asyncio.gather(*(session.fetch_async("GET", url) for _ in range(8)))
+
+            answers = session.runner.run(all_of_them())
+        assert [answer.status for answer in answers] == [200] * 8

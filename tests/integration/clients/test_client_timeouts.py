@@ -1,0 +1,256 @@
+"""Section 16 of the contract over the wire: what limits what."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+import requests
+import urllib3
+from client_server import HANG, RESET, reply
+
+from retrying_elegant import Policy, clients, deadline, given_up, web
+
+QUICK = Policy(4, on=web.transient, wait=0)
+
+
+def seconds(function):
+    began = time.monotonic()
+    try:
+        function()
+    except Exception:
+        pass
+    return time.monotonic() - began
+
+
+class TestTimeout:
+    """`timeout` alone cuts nothing: it never interrupts an attempt."""
+
+    def test_an_attempt_that_takes_longer(self, way, server):
+        """It succeeds."""
+        url = server.play(reply(200, b"slow", delay=0.4))
+        with way.session(QUICK.replace(timeout=0.1)) as session:
+            assert session.fetch("GET", url).body == b"slow"
+
+
+class TestDeadline:
+    """Client timeouts are cut to what remains of a deadline."""
+
+    def test_sync_clients_and_httpx(self, way, server):
+        """So that a first attempt that hangs ends with it."""
+        if way.name == "aiohttp":
+            return
+        with way.session(QUICK, timeout=5) as session:
+            url = server.play(HANG)
+            with deadline(0.3):
+                assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 2
+
+    def test_without_a_timeout_of_the_client(self, server):
+        """There is one then."""
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK))
+            url = server.play(HANG)
+            with deadline(0.3):
+                assert seconds(lambda: session.get(url)) < 2
+
+    def test_never_to_zero(self, way, server):
+        """The first attempt is always made, and can still fail."""
+        with way.session(QUICK) as session:
+            url = server.play(RESET)
+            with deadline(0.01):
+                time.sleep(0.02)
+                with pytest.raises(Exception) as caught:  # noqa: PT011
+                    session.fetch("GET", url)
+            if not isinstance(caught.value, ValueError):
+                assert given_up(caught.value).reason == "timeout"
+
+    def test_aiohttp(self, server):
+        """Under aiohttp a deadline cuts nothing."""
+        from client_ways import WAYS
+
+        (way,) = (way for way in WAYS if way.name == "aiohttp")
+        url = server.play(reply(200, b"slow", delay=0.4))
+        with way.session(QUICK) as session, deadline(0.1):
+            assert session.fetch("GET", url).body == b"slow"
+
+    def test_the_request_is_left_as_it_was(self, httpx_way, server):
+        """What was cut was this attempt's."""
+        with httpx_way.session(QUICK, timeout=5) as session:
+            request = session.build("GET", server.play(reply(200)), None, None, None)
+            with deadline(0.5):
+                answer = session.client.send(request)
+                if httpx_way.is_async:
+                    session.runner.run(answer)
+        assert request.extensions["timeout"] == {
+            "connect": 5.0,
+            "read": 5.0,
+            "write": 5.0,
+            "pool": 5.0,
+        }
+
+
+class TestAttemptTimeout:
+    """Where the policy sets `attempt_timeout`, client timeouts are cut to `attempt.timeout`."""
+
+    def test_each_attempt(self, way, server):
+        """And a hung attempt is retried."""
+        url = server.play(HANG, HANG, reply(200, b"done"))
+        with way.session(QUICK.replace(attempt_timeout=0.3), timeout=5) as session:
+            took = []
+            took.append(seconds(lambda: took.append(session.fetch("GET", url).body)))
+        assert took[0] == b"done"
+        assert 0.5 < took[1] < 3
+
+    def test_the_smaller_one(self, way, server):
+        """A client's own timeout that is shorter stays."""
+        url = server.play(HANG)
+        with way.session(QUICK.replace(attempts=1, attempt_timeout=5), timeout=0.2) as session:
+            assert seconds(lambda: session.fetch("GET", url)) < 2
+
+    def test_what_is_left_of_the_timeout(self, way, server):
+        """`attempt.timeout` counts it."""
+        url = server.play(HANG)
+        policy = QUICK.replace(attempt_timeout=5, timeout=0.3)
+        with way.session(policy, timeout=5) as session:
+            assert seconds(lambda: session.fetch("GET", url)) < 2
+
+    @pytest.mark.parametrize(
+        "timeout",
+        [None, 5, (5, 5), (None, None), urllib3.Timeout(5), urllib3.Timeout(connect=5, read=None)],
+        ids=str,
+    )
+    def test_all_forms_that_requests_takes(self, server, timeout):
+        """One number, two, or an object."""
+        url = server.play(HANG)
+        with requests.Session() as session:
+            session.mount(
+                "http://", clients.requests(QUICK.replace(attempts=1, attempt_timeout=0.3))
+            )
+            began = time.monotonic()
+            with pytest.raises(requests.Timeout):
+                session.get(url, timeout=timeout)
+        assert 0.2 < time.monotonic() - began < 2
+
+
+class TestAiohttpTotal:
+    """aiohttp's own `total` limits all attempts together, waits included."""
+
+    def session(self, policy, **limits):
+        return aiohttp.ClientSession(
+            middlewares=[clients.aiohttp(policy)], timeout=aiohttp.ClientTimeout(**limits)
+        )
+
+    def test_once_an_attempt_has_failed_by_it_none_follows(self, server):
+        """Reason "timeout"."""
+        url = server.play(HANG)
+
+        async def fetch():
+            async with self.session(QUICK, total=0.3) as session:
+                await session.get(url)
+
+        with pytest.raises(TimeoutError) as caught:
+            asyncio.run(fetch())
+        assert given_up(caught.value).reason == "timeout"
+        assert len(server.requests) == 1
+
+    def test_per_request(self, server):
+        """The total of the request, where it has one of its own, longer or shorter."""
+        url = server.play(HANG)
+
+        async def fetch(total, own, wait=0):
+            async with (
+                self.session(QUICK.replace(wait=wait), total=total) as session,
+                session.get(url, timeout=aiohttp.ClientTimeout(total=own)) as response,
+            ):
+                return response.status
+
+        with pytest.raises(TimeoutError) as caught:
+            asyncio.run(fetch(30, 0.3))
+        assert given_up(caught.value).reason == "timeout"
+        url = server.play(reply(503), reply(200))
+        assert asyncio.run(fetch(0.1, 30, wait=0.2)) == 200
+
+    def test_a_wait_that_would_end_after_it_is_not_begun(self, server):
+        """Where the library knows it."""
+        url = server.play(reply(503))
+
+        async def fetch():
+            async with (
+                self.session(QUICK.replace(wait=5), total=1) as session,
+                session.get(url) as response,
+            ):
+                return response.status, given_up(response)
+
+        began = time.monotonic()
+        status, record = asyncio.run(fetch())
+        assert (status, record.reason) == (503, "timeout")
+        assert time.monotonic() - began < 0.5
+
+    def test_in_a_wait(self, server, log, monkeypatch):
+        """Where it is not known, it ends the call as in the bare client, unannounced."""
+        from retrying_elegant.clients import _aiohttp
+
+        monkeypatch.setattr(_aiohttp, "_total_of", lambda handler: None)
+        ended = []
+        url = server.play(reply(503))
+
+        async def fetch():
+            policy = QUICK.replace(wait=5, on_give_up=ended.append)
+            async with self.session(policy, total=0.3) as session:
+                await session.get(url)
+
+        with pytest.raises(TimeoutError) as caught:
+            asyncio.run(fetch())
+        assert given_up(caught.value) is None
+        assert ended == []
+        assert len(log()) == 1
+
+    def test_unknown(self, server, monkeypatch):
+        """Even then none follows an attempt that failed by it."""
+        from retrying_elegant.clients import _aiohttp
+
+        monkeypatch.setattr(_aiohttp, "_total_of", lambda handler: None)
+        url = server.play(HANG)
+
+        async def fetch():
+            async with self.session(QUICK, total=0.3) as session:
+                await session.get(url)
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(fetch())
+        assert len(server.requests) == 1
+
+    def test_redirects_count(self, server):
+        """The second hop does not begin again."""
+        end = server.play(reply(503), path="/end")
+        url = server.play(reply(302, headers={"Location": end}, delay=0.4))
+
+        async def fetch():
+            async with (
+                self.session(QUICK.replace(wait=0.35), total=0.7) as session,
+                session.get(url) as response,
+            ):
+                return response.status, given_up(response)
+
+        status, record = asyncio.run(fetch())
+        assert (status, record.reason) == (503, "timeout")
+
+    def test_with_other_middlewares_inside(self, server):
+        """It is still known."""
+        url = server.play(reply(503))
+
+        async def other(request, handler):
+            return await handler(request)
+
+        async def fetch():
+            limits = aiohttp.ClientTimeout(total=1)
+            middlewares = [other, clients.aiohttp(QUICK.replace(wait=5)), other, other]
+            async with (
+                aiohttp.ClientSession(middlewares=middlewares, timeout=limits) as session,
+                session.get(url) as response,
+            ):
+                return given_up(response)
+
+        assert asyncio.run(fetch()).reason == "timeout"

@@ -1,0 +1,780 @@
+"""Section 16 of the contract: what holds for every client, without any of them.
+
+That it does over the wire, through each client, is in tests/integration/clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from email.message import Message
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrying_elegant import Policy, RetryBudget, clients, deadline, given_up, testing, web
+from retrying_elegant.clients import _shared, _urllib
+from retrying_elegant.clients._shared import Body, Remains, Rules, TimeLimit, describe
+
+
+class TestImport:
+    """No HTTP client is imported until one is used; a missing one raises ImportError."""
+
+    def test_importing_clients_imports_no_client(self):
+        """Neither a third-party one nor the one of the standard library."""
+        names = {
+            "requests",
+            "httpx",
+            "httpx2",
+            "aiohttp",
+            "urllib3",
+            "urllib.request",
+            "http.client",
+        }
+        code = (
+            f"import sys; from retrying_elegant import clients; print({names!r} & {{*sys.modules}})"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        assert run.stdout.strip() == "set()"
+
+    @pytest.mark.parametrize("name", ["requests", "aiohttp"])
+    def test_a_missing_client(self, name, monkeypatch):
+        """The message names the package, and how to install it."""
+        ours = f"retrying_elegant.clients._{name}"
+        for module in (name, *(each for each in sys.modules if each.startswith(f"{name}."))):
+            monkeypatch.setitem(sys.modules, module, None)
+        monkeypatch.setitem(sys.modules, ours, None)
+        monkeypatch.delitem(sys.modules, ours)
+        with pytest.raises(ImportError, match=f"pip install {name}") as caught:
+            getattr(clients, name)()
+        assert caught.value.name == name
+
+
+class TestPolicy:
+    """`policy`: a Policy, a function from the request to a Policy or None, or omitted."""
+
+    def test_omitted(self):
+        """Four attempts at what is transient, thirty seconds, a budget of its own."""
+        first, second = (Rules("x", None, None, is_async=False).choose(None) for _ in range(2))
+        assert isinstance(first.budget, RetryBudget)
+        assert first.budget is not second.budget
+        assert first.replace(budget=None) == Policy(4, on=web.transient, timeout=30)
+
+    @pytest.mark.parametrize(
+        "wrong", [3, "GET", Policy, object()], ids=["int", "str", "class", "?"]
+    )
+    def test_anything_else(self, wrong):
+        """TypeError, where it is written."""
+        with pytest.raises(TypeError, match="policy="):
+            Rules("x", wrong, None, is_async=False)
+
+    def test_a_coroutine_function(self):
+        """It would have to be awaited."""
+
+        async def choose(request):
+            pass
+
+        with pytest.raises(TypeError, match="coroutine function"):
+            Rules("x", choose, None, is_async=True)
+
+    def test_what_a_function_returns(self):
+        """A Policy or None; anything else raises TypeError, and a coroutine is closed."""
+
+        async def policy():
+            pass
+
+        for wrong in (3, policy()):
+            rules = Rules("x", lambda request, wrong=wrong: wrong, None, is_async=False)
+            with pytest.raises(TypeError, match=r"policy\(request\)="):
+                rules.choose("request")
+        assert Rules("x", lambda request: None, None, is_async=False).choose("request") is None
+
+    def test_until(self):
+        """Rejected: results are responses. Where a function chose the policy, at the call."""
+        policy = Policy(until=bool)
+        with pytest.raises(TypeError, match="until="):
+            Rules("x", policy, None, is_async=False)
+        with pytest.raises(TypeError, match="until="):
+            Rules("x", lambda request: policy, None, is_async=False).choose("request")
+
+    def test_what_the_form_cannot_do(self):
+        """Hooks to be awaited in a sync client, an event of threads in an async one."""
+
+        async def hook(attempt):
+            pass
+
+        with pytest.raises(TypeError, match="on_retry="):
+            Rules("x", Policy(on_retry=hook), None, is_async=False)
+        with pytest.raises(TypeError, match="stop="):
+            Rules("x", Policy(stop=threading.Event()), None, is_async=True)
+        with pytest.raises(TypeError, match="stop="):
+            Rules("x", Policy(stop=asyncio.Event()), None, is_async=False)
+
+    def test_attempt_timeout_in_a_sync_client(self):
+        """Accepted, unlike on a function: it cuts the timeouts of the client."""
+        Rules("x", Policy(attempt_timeout=1), None, is_async=False)
+
+
+class TestIdempotent:
+    """Sent twice only if that is safe; `idempotent=` replaces methods and key of this rule."""
+
+    def may(self, method, headers=(), **options):
+        rules = Rules("x", None, options.get("idempotent"), is_async=False)
+        return rules.may_repeat("request", method, headers)
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "get"])
+    def test_idempotent_methods(self, method):
+        """RFC 9110, 9.2.2."""
+        assert self.may(method)
+
+    @pytest.mark.parametrize("method", ["POST", "PATCH", "CONNECT", "LOCK", ""])
+    def test_other_methods(self, method):
+        """Unless the request has an Idempotency-Key."""
+        assert not self.may(method)
+        assert self.may(method, {"idempotency-key"})
+
+    def test_replaced(self):
+        """By methods, a predicate, or a bool; the key does not count any more."""
+        key = {"idempotency-key"}
+        assert self.may("POST", idempotent=["post"])
+        assert not self.may("GET", key, idempotent=("POST",))
+        assert self.may("POST", idempotent=lambda request: request == "request")
+        assert not self.may("GET", key, idempotent=lambda request: 0)
+        assert self.may("POST", idempotent=True)
+        assert not self.may("GET", key, idempotent=False)
+        assert not self.may("GET", idempotent=())
+
+    @pytest.mark.parametrize("wrong", ["POST", b"POST", 3, [3], dict, 1.5], ids=repr)
+    def test_wrong_kinds(self, wrong):
+        """TypeError."""
+        with pytest.raises(TypeError, match="idempotent="):
+            self.may("GET", idempotent=wrong)
+
+    @pytest.mark.parametrize("wrong", ["", "PO ST", " GET"])
+    def test_what_is_not_a_method(self, wrong):
+        """ValueError."""
+        with pytest.raises(ValueError, match="idempotent="):
+            self.may("GET", idempotent=[wrong])
+
+    def test_a_predicate_to_be_awaited(self):
+        """TypeError: where it is passed, or where it returns an awaitable."""
+
+        async def predicate(request):
+            pass
+
+        with pytest.raises(TypeError, match="coroutine function"):
+            self.may("GET", idempotent=predicate)
+        with pytest.raises(TypeError, match=r"idempotent\(...\)="):
+            self.may("GET", idempotent=lambda request: predicate(request))
+
+
+class TestBody:
+    """Bytes, and anything seekable from where it was, are sent whole each time."""
+
+    @pytest.mark.parametrize("body", [None, b"x", "x", bytearray(b"x"), [b"x"], (b"x",)], ids=repr)
+    def test_repeatable(self, body):
+        """What can be read as often as one likes."""
+        assert Body(body).rewind()
+        assert Body(memoryview(b"x")).rewind()
+
+    @given(st.binary(max_size=50), st.integers(0, 60), st.integers(0, 60))
+    def test_files(self, data, start, read):
+        """From where they were, whatever has been read."""
+        file = io.BytesIO(data)
+        file.seek(start)
+        body = Body(file)
+        file.read(read)
+        assert body.rewind()
+        assert file.read() == data[start:]
+
+    def test_files_of_any_kind(self, tmp_path):
+        """Text, too; and what has no `seekable` to ask."""
+        (tmp_path / "text").write_text("häder and data")
+        with open(tmp_path / "text", encoding="utf-8") as file:
+            file.read(6)
+            body = Body(file)
+            rest = file.read()
+            assert body.rewind()
+            assert file.read() == rest
+
+        class Bare:
+            position = 3
+
+            def tell(self):
+                return self.position
+
+            def seek(self, position):
+                self.position = position
+
+        bare = Bare()
+        body = Body(bare)
+        bare.position = 9
+        assert body.rewind()
+        assert bare.position == 3
+
+    def test_read_only_once(self):
+        """Generators, iterators, own classes, pipes, async files."""
+
+        class Own:
+            def __iter__(self):
+                yield b"x"
+
+        class Readable(Own):
+            def read(self, size=-1):
+                return b""
+
+        class AsyncFile:
+            async def tell(self):
+                return 0
+
+            async def seek(self, position):
+                pass
+
+        async def generator():
+            yield b"x"
+
+        reading, writing = os.pipe()
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            for once in (
+                (x for x in b"x"),
+                iter([b"x"]),
+                Own(),
+                Readable(),
+                AsyncFile(),
+                generator(),
+                pipe,
+                object(),
+            ):
+                assert not Body(once).rewind()
+
+    def test_closed(self):
+        """Before the first attempt, or after it."""
+        file = io.BytesIO(b"x")
+        body = Body(file)
+        assert body.is_repeatable
+        file.close()
+        assert not body.rewind()
+        assert not body.is_repeatable
+        assert not Body(file).is_repeatable
+
+
+class TestRemains:
+    """What was read of a response; a part is never passed off as all."""
+
+    @given(st.binary(max_size=40), st.lists(st.integers(-1, 10), max_size=10))
+    def test_all(self, data, sizes):
+        """As of a file."""
+        whole, file = Remains(data, None), io.BytesIO(data)
+        assert [whole.read(size) for size in sizes] == [file.read(size) for size in sizes]
+        assert Remains(data, None).readlines() == io.BytesIO(data).readlines()
+        assert [*Remains(data, None)] == [*io.BytesIO(data)]
+
+    def test_a_part(self):
+        """Reading all raises, and so does reading past it, in any way."""
+        error = OSError("cut off")
+        for read in (Remains.read, Remains.read1, Remains.readlines):
+            with pytest.raises(OSError, match="cut off"):
+                read(Remains(b"one\ntwo", error))
+        with pytest.raises(OSError, match="cut off"):
+            Remains(b"one", error).read(None)
+        part = Remains(b"one\ntwo", error)
+        assert part.read(0) == b""
+        assert part.readline(0) == b""
+        assert part.readline() == b"one\n"
+        assert part.readline(None) == b"two"
+        for _ in range(2):
+            with pytest.raises(OSError, match="cut off"):
+                part.readline()
+        with pytest.raises(OSError, match="cut off"):
+            part.read(1)
+
+    def test_closed(self):
+        """It is a file in that, too."""
+        part = Remains(b"x", None)
+        assert not part.closed
+        part.close()
+        assert part.closed
+
+
+class TestTimeLimit:
+    """The body of a failed response is read within bounds of time."""
+
+    def test_it_ends_a_read_that_blocks(self):
+        """From another thread."""
+        one, other = socket.socketpair()
+        with one, other, TimeLimit(one, 0.01) as limit:
+            assert one.recv(1) == b""  # the end of the connection, which nothing was sent on
+            assert limit.has_passed
+
+    def test_it_does_nothing_in_time(self):
+        """What is read is what was sent, and no thread is left."""
+        one, other = socket.socketpair()
+        before = threading.active_count()
+        with one, other:
+            other.send(b"x")
+            with TimeLimit(one, 60) as limit:
+                assert one.recv(1) == b"x"
+            assert not limit.has_passed
+            limit._stop()  # a thread that comes too late does not touch the connection
+            other.send(b"y")
+            assert one.recv(1) == b"y"
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and thread.daemon:
+                thread.join(5)
+        assert threading.active_count() <= before
+
+    @pytest.mark.parametrize("source", [object(), io.BytesIO(b"x")], ids=["object", "file"])
+    def test_what_is_not_a_socket(self, source):
+        """It cannot block."""
+        with TimeLimit(source, 60) as limit:
+            pass
+        assert not limit.has_passed
+
+    def test_where_no_thread_can_be_started(self, monkeypatch):
+        """At the end of the interpreter: the error is the caller's to swallow."""
+
+        def fail(self):
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", fail)
+        one, other = socket.socketpair()
+        with one, other, pytest.raises(RuntimeError, match="new thread"), TimeLimit(one, 60):
+            pass
+
+
+class TestDescription:
+    """No path, query, header or body appears in our log lines and notes."""
+
+    @pytest.mark.parametrize(
+        ("status", "text"), [(503, "503 Service Unavailable"), (599, "599"), (404, "404 Not Found")]
+    )
+    def test_a_status(self, status, text):
+        """With the phrase of the standard, not with the server's."""
+        assert describe(OSError("http://host/path"), status) == text
+
+    def test_words_of_the_operating_system(self):
+        """However deep they are wrapped."""
+        inner = ConnectionRefusedError(errno.ECONNREFUSED, "http://host/path")
+        words = f"[Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}"
+        assert describe(inner, None) == words
+        assert describe(urllib.error.URLError(inner), None) == words
+        wrapped = RuntimeError("http://host/path")
+        wrapped.__cause__ = ValueError("/path", inner)
+        assert describe(wrapped, None) == words
+
+    def test_words_of_the_resolver(self):
+        """Its numbers are its own."""
+        error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        assert describe(error, None).endswith("Name or service not known")
+
+    def test_words_of_the_tls_library(self):
+        """The reason, and what is wrong with a certificate."""
+        error = ssl.SSLCertVerificationError(1, "[SSL] http://host/path")
+        error.reason, error.verify_message = "CERTIFICATE_VERIFY_FAILED", "expired"
+        assert describe(error, None) == "CERTIFICATE_VERIFY_FAILED: expired"
+        assert describe(ssl.SSLError("http://host/path"), None) == ""
+
+    def test_anything_else(self):
+        """The kind of what is wrapped, nothing of its text."""
+        assert describe(ValueError("http://host/path"), None) == ""
+        outer = RuntimeError("http://host/path", KeyError("token"))
+        assert describe(outer, None) == "KeyError"
+
+    def test_endless_and_hostile(self):
+        """A cycle has an end, and what raises is passed over."""
+        one, two = ValueError("a"), KeyError("b")
+        one.__cause__, two.__cause__ = two, one
+        assert describe(one, None) in ("KeyError", "ValueError", "")
+
+        class Hostile(Exception):
+            @property
+            def reason(self):
+                raise RuntimeError
+
+        assert describe(Hostile("secret"), None) == ""
+
+    def test_our_own_timeout(self):
+        """Says which limit it was; that of others says nothing."""
+        ours = TimeoutError("attempt 1 of GET host took longer than attempt_timeout (2 s) or what")
+        assert describe(ours, None) == str(ours)
+        assert describe(TimeoutError("attempt at /path"), None) == ""
+
+
+class Response(io.BytesIO):
+    """What http.client has for a response."""
+
+    def __init__(self, status, body=b"ok", headers=(), length=0):
+        super().__init__(body)
+        self.status = self.code = status
+        self.msg = self.reason = "Said So"
+        self.headers = Message()
+        for name, value in headers:
+            self.headers[name] = value
+        self.url = "http://host/"
+        self.version = 11
+        self.length = length
+
+    def info(self):
+        return self.headers
+
+
+class Network(urllib.request.BaseHandler):
+    """Opens requests without a network: plays a script, whose last outcome repeats."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = [*outcomes]
+        self.requests = []
+        self.timeouts = []
+
+    def http_open(self, request):
+        self.requests.append(request)
+        self.timeouts.append(request.timeout)
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome() if callable(outcome) else outcome
+
+    https_open = http_open
+
+
+def opened(
+    network, policy=None, *, method="GET", data=None, url="http://host/path", timeout=5, **options
+):
+    """The response of a urllib opener over *network*."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        network,
+        clients.urllib(QUICK if policy is None else policy, **options),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+    ):
+        opener.add_handler(handler)
+    request = urllib.request.Request(url, data, method=method)
+    return opener.open(request, timeout=timeout)
+
+
+QUICK = Policy(4, on=web.transient, wait=0)
+
+
+class TestUrllib:
+    """A handler that passes requests on, and retries."""
+
+    def test_retried(self):
+        """Until it succeeds."""
+        network = Network(ConnectionResetError(), lambda: Response(503), Response(200, b"done"))
+        assert opened(network).read() == b"done"
+        assert len(network.requests) == 3
+
+    def test_https(self):
+        """Passed on to the handler of that scheme."""
+        network = Network(Response(503), Response(200, b"done"))
+        assert opened(network, url="https://host/").read() == b"done"
+
+    def test_given_up(self):
+        """The opener's HTTPError, whole, with record and note."""
+        network = Network(lambda: Response(503, b"body"))
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opened(network)
+        assert given_up(caught.value).attempts == 4
+        assert "gave up on GET host after 4 attempts" in caught.value.__notes__[0]
+        assert caught.value.read() == b"body"
+
+    def test_not_given_up(self):
+        """Nothing is added to a 404."""
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opened(Network(Response(404)))
+        assert given_up(caught.value) is None
+
+    def test_no_handler_is_left(self):
+        """What the next handlers do not open, this one does not either."""
+        opener = urllib.request.OpenerDirector()
+        opener.add_handler(clients.urllib(QUICK))
+        assert opener.open("http://host/") is None
+        opener.add_handler(Network(lambda: None))
+        opener.add_handler(Network(Response(200)))
+        assert opener.open("http://host/").status == 200
+
+    def test_an_error_that_other_handlers_turn_into_an_answer(self):
+        """Theirs."""
+
+        class Forgiving(urllib.request.BaseHandler):
+            def http_error_default(self, request, response, *_):
+                return response
+
+        opener = urllib.request.OpenerDirector()
+        for handler in (
+            Network(lambda: Response(503)),
+            clients.urllib(QUICK),
+            urllib.request.HTTPErrorProcessor(),
+            Forgiving(),
+        ):
+            opener.add_handler(handler)
+        assert opener.open("http://host/").status == 503
+
+    def test_not_this_request(self):
+        """None: it is not retried."""
+        network = Network(Response(503))
+        with pytest.raises(urllib.error.HTTPError):
+            opened(network, lambda request: None)
+        assert len(network.requests) == 1
+
+    @pytest.mark.parametrize(
+        "timeout", [None, 5, socket._GLOBAL_DEFAULT_TIMEOUT], ids=["none", "5", "default"]
+    )
+    def test_timeouts_are_cut(self, timeout):
+        """To what remains of a deadline, or to `attempt.timeout`; never to 0; for this attempt."""
+        network = Network(Response(200))
+        with testing.instant() as time, deadline(3):
+            opened(network, timeout=timeout)
+            time.advance(5)
+            opened(network, timeout=timeout)
+        opened(network, QUICK.replace(attempt_timeout=2), timeout=timeout)
+        opened(network, QUICK.replace(attempt_timeout=20), timeout=timeout)
+        first, second, third, fourth = network.timeouts
+        assert 2.9 < first <= 3
+        assert 0 < second < 0.1
+        assert third == 2
+        assert fourth == (5 if timeout == 5 else 20)
+        assert network.requests[0].timeout is timeout
+
+    def test_timeout_alone_cuts_nothing(self):
+        """It interrupts no attempt."""
+        network = Network(Response(200))
+        opened(network, QUICK.replace(timeout=1))
+        assert network.timeouts == [5]
+
+    def test_a_failed_response_is_closed_before_the_wait(self):
+        """And read first."""
+        failed = Response(503, b"body")
+        states = []
+        policy = QUICK.replace(
+            on_retry=lambda attempt: states.append(attempt.result.closed),
+            before_attempt=lambda attempt: states.append(failed.closed),
+        )
+        opened(Network(failed, Response(200)), policy)
+        assert states == [False, False, True]
+
+    @pytest.mark.parametrize("length", [0, 7], ids=["whole", "cut off"])
+    def test_returned_after_all(self, length):
+        """What was read is still there; where there was more, reading it says so."""
+
+        failed = Response(503, b"body", length=length)
+
+        class Stop:
+            def is_set(self):
+                return failed.closed
+
+            def wait(self, timeout=None):
+                return True
+
+        network = Network(failed)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opened(network, QUICK.replace(stop=Stop(), wait=1))
+        assert given_up(caught.value).reason == "stopped"
+        assert (caught.value.msg, caught.value.version) == ("Said So", 11)
+        if length:
+            with pytest.raises(Exception, match="IncompleteRead"):
+                caught.value.read()
+        else:
+            assert caught.value.read() == b"body"
+
+    def test_bounds_of_size(self):
+        """A body without end is cut off."""
+
+        class Endless(Response):
+            def read(self, size=-1):
+                return b"x" * size
+
+        endless = Endless(503)
+        assert opened(Network(endless, Response(200))).status == 200
+        assert endless.closed
+
+    def test_a_body_that_cannot_be_read(self):
+        """Does not matter any more."""
+
+        class Broken(Response):
+            def read(self, size=-1):
+                raise ConnectionResetError
+
+        assert opened(Network(Broken(503), Response(200))).status == 200
+
+    def test_an_interrupt_closes_the_response(self):
+        """It will not be returned."""
+        failed = Response(503)
+
+        def hook(attempt):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            opened(Network(failed), QUICK.replace(on_retry=hook))
+        assert failed.closed
+
+
+class TestFilters:
+    """A response is a failed attempt if the policy would retry the error for it."""
+
+    def attempts(self, *outcomes, **options):
+        network = Network(*outcomes)
+        try:
+            opened(network, **options)
+        except Exception as error:
+            return len(network.requests), error
+        return len(network.requests), None
+
+    def test_classes(self):
+        """Apply to the statuses of web.transient only; first match decides."""
+        for on in (Exception, (ValueError, OSError)):
+            policy = QUICK.replace(on=on)
+            assert self.attempts(lambda: Response(503), policy=policy)[0] == 4
+            assert self.attempts(lambda: Response(404), policy=policy)[0] == 1
+        assert self.attempts(lambda: Response(503), policy=QUICK.replace(on=ValueError))[0] == 1
+
+    def test_predicates(self):
+        """Are called for every status from 400, once for each response."""
+        seen = []
+        policy = QUICK.replace(on=lambda error: seen.append(error.code) or len(seen) < 3)
+        assert self.attempts(lambda: Response(404), policy=policy)[0] == 3
+        assert seen == [404, 404, 404]
+
+    def test_unless(self):
+        """Wins; also where it is a class."""
+        for unless in (urllib.error.HTTPError, lambda error: True):
+            policy = QUICK.replace(unless=unless)
+            assert self.attempts(lambda: Response(503), policy=policy)[0] == 1
+            policy = QUICK.replace(unless=unless, on=lambda error: True)
+            assert self.attempts(ConnectionResetError(), policy=policy)[0] == (
+                4 if isinstance(unless, type) else 1
+            )
+
+    def test_a_broken_filter(self):
+        """What it raises propagates."""
+        policy = QUICK.replace(on=lambda error: 1 // 0)
+        for outcome in (Response(404), ConnectionResetError()):
+            assert isinstance(self.attempts(outcome, policy=policy)[1], ZeroDivisionError)
+
+    def test_methods_of_web_transient(self):
+        """Both must agree, though the error does not know its method."""
+        policy = QUICK.replace(on=web.Transient(methods=("GET",)))
+        for outcome in (lambda: Response(503), ConnectionResetError()):
+            assert self.attempts(outcome, policy=policy)[0] == 4
+            assert self.attempts(outcome, policy=policy, method="PUT")[0] == 1
+
+    def test_sent_twice(self):
+        """A POST only where it was never sent, or not processed."""
+        for outcome, count in (
+            (ConnectionResetError(), 1),
+            (lambda: Response(503), 1),
+            (lambda: Response(429), 4),
+            (lambda: Response(425), 4),
+            (urllib.error.URLError(ConnectionRefusedError()), 4),
+        ):
+            assert self.attempts(outcome, method="POST", data=b"x")[0] == count
+
+    def test_read_only_once(self):
+        """Sent once."""
+        body = iter([b"x"])
+        assert self.attempts(ConnectionResetError(), method="PUT", data=body)[0] == 1
+
+    def test_a_file_that_a_hook_closes(self):
+        """Is not sent again."""
+        file = io.BytesIO(b"x")
+        policy = QUICK.replace(on_retry=lambda attempt: file.close())
+        count, error = self.attempts(ConnectionResetError(), method="PUT", data=file, policy=policy)
+        assert count == 1
+        assert "not sent again" in str(error)
+
+    @pytest.mark.parametrize(
+        "on", [web.transient, Exception, (KeyError, OSError)], ids=["predicate", "class", "tuple"]
+    )
+    def test_a_retry_after_that_is_too_long(self, on, caplog):
+        """One line, on the first attempt too, and a record that says what was asked for."""
+        late = Response(503, headers=[("Retry-After", "3000")])
+        _, error = self.attempts(late, policy=QUICK.replace(on=on))
+        assert "the server asked for 3000 s" in str(given_up(error))
+        assert len(caplog.records) == 1
+
+    def test_nothing_too_long(self, caplog):
+        """No line for what is simply not retryable."""
+        self.attempts(Response(501), policy=QUICK.replace(on=(KeyError, lambda error: False)))
+        self.attempts(ValueError("/path"), policy=QUICK.replace(on=KeyError))
+        assert caplog.records == []
+
+
+class TestNames:
+    """The name is `METHOD host`, without port and user; `policy.name` wins."""
+
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [
+            ("http://host/path?query", "PUT host"),
+            ("http://Host:8080/", "PUT host"),
+            ("http://[::1]:8080/", "PUT ::1"),
+        ],
+    )
+    def test_names(self, url, name):
+        """Of any URL."""
+        names = []
+        policy = QUICK.replace(before_attempt=lambda attempt: names.append(attempt.name))
+        opened(Network(Response(200)), policy, url=url, method="PUT")
+        opened(Network(Response(200)), policy.replace(name="shop"), url=url)
+        assert names == [name, "shop"]
+
+    def test_arguments(self):
+        """`attempt.args[0]` is the request."""
+        seen = []
+        network = Network(Response(200))
+        opened(network, QUICK.replace(before_attempt=lambda attempt: seen.append(attempt.args)))
+        assert seen == [(network.requests[0],)]
+
+
+class TestExchange:
+    """What each client has to say itself is said by each."""
+
+    def test_nothing_is_said_for_it(self):
+        """The common part does not guess."""
+        rules = Rules("x", None, None, is_async=False)
+        exchange = _shared.Exchange(rules, QUICK, "request", "GET", (), Body(None))
+        for method, arguments in (
+            ("attempt", ("request",)),
+            ("set_aside", ()),
+            ("status_of", (OSError(),)),
+            ("restore_response", (b"", True)),
+        ):
+            with pytest.raises(NotImplementedError):
+                getattr(exchange, method)(*arguments)
+        assert exchange.is_redirected(OSError()) is False
+        assert _urllib._host(urllib.request.Request("http://host:1/")) == "host"
+
+    def test_the_error_of_reading_the_last_response(self):
+        """It carries the record of that, if there is one."""
+        response, error = Response(503), OSError()
+        _shared.sign_late(error, response)
+        assert given_up(error) is None
+
+    def test_an_attempt_of_an_async_client(self):
+        """Sets aside what it has before the wait, awaited."""
+        seen = []
+
+        class Async(_shared.Exchange):
+            kind = _shared.AsyncAttempt
+
+            async def set_aside(self):
+                seen.append("set aside")
+
+        rules = Rules("x", None, None, is_async=True)
+        exchange = Async(rules, QUICK, "request", "GET", (), Body(None))
+        asyncio.run(exchange.first_attempt("host")._before_wait())
+        assert seen == ["set aside"]
