@@ -11,6 +11,9 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
+import httpx
+import requests
+
 import retrying_elegant
 from retrying_elegant import (
     Attempt,
@@ -18,6 +21,7 @@ from retrying_elegant import (
     RetryBudget,
     TryAgain,
     backoff,
+    clients,
     db,
     retry,
     retrying,
@@ -400,6 +404,25 @@ async def blocks_async() -> None:
         (await call(fetch_async, "/")).decode()  # error: mypy pyright pyrefly ty
     with retrying() as call_sync:
         await call_sync(fetch, "/")  # error: mypy pyright pyrefly ty
+
+
+# --- Whole clients ----------------------------------------------------------------------------
+
+clients.requests(3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.requests(pool_size=3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.requests(idempotent=3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.requests(attempts=3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.httpx(requests.Session())  # error: mypy pyright pyrefly ty # refused at definition
+clients.httpx()  # error: mypy pyright pyrefly ty # refused at definition
+clients.aiohttp(3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.urllib(idempotent=3)  # error: mypy pyright pyrefly ty # refused at definition
+
+
+def whole_clients() -> None:
+    clients.requests(lambda request: 3)  # error: mypy pyright pyrefly ty
+    clients.httpx(httpx.Client()).nothing()  # error: mypy pyright pyrefly ty
+    clients.httpx(httpx.AsyncClient()).get("/").json()  # error: mypy pyright pyrefly ty
+    requests.Session().mount("", clients.urllib())  # error: mypy pyright pyrefly ty
 
 
 # --- Right, and rejected all the same ---------------------------------------------------------

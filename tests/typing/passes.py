@@ -6,6 +6,7 @@ A decorated callable keeps its type: arguments by name, defaults, overloads, bin
 from __future__ import annotations
 
 import random
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from datetime import timedelta
 from functools import partial
@@ -21,6 +22,11 @@ from typing import (
     overload,
 )
 
+import aiohttp
+import httpx
+import requests
+from requests.adapters import HTTPAdapter
+
 from retrying_elegant import (
     Attempt,
     GiveUp,
@@ -29,6 +35,7 @@ from retrying_elegant import (
     RetryError,
     TryAgain,
     backoff,
+    clients,
     db,
     given_up,
     instrumentation,
@@ -714,6 +721,41 @@ hooks = [
 @retry(before_attempt=metrics.send, on_give_up=[metrics.count, metrics.send])
 async def watched(url: str) -> Page:
     return Page(url)
+
+
+# --- Whole clients ----------------------------------------------------------------------------
+
+
+def choose(request: requests.PreparedRequest) -> Policy | None:
+    return POLICY if request.method == "GET" else None
+
+
+def choose_httpx(request: httpx.Request) -> Policy | None:
+    return POLICY if request.method == "GET" else None
+
+
+def whole_clients() -> None:
+    assert_type(clients.requests(), HTTPAdapter)
+    adapter = clients.requests(POLICY, idempotent={"GET"}, pool_maxsize=5, pool_block=True)
+    requests.Session().mount("https://", adapter)
+    clients.requests(choose, idempotent=lambda request: request.url is not None)
+
+    assert_type(clients.httpx(httpx.Client()), httpx.Client)
+    assert_type(clients.httpx(httpx.AsyncClient(), POLICY, idempotent=True), httpx.AsyncClient)
+    clients.httpx(httpx.Client(), choose_httpx).get("/").json()
+
+    opener = urllib.request.build_opener(clients.urllib(POLICY, idempotent=False))
+    opener.add_handler(clients.urllib(lambda request: POLICY if request.host else None))
+    assert_type(clients.urllib(), urllib.request.BaseHandler)
+
+
+async def whole_clients_async() -> None:
+    middlewares = [clients.aiohttp(POLICY, idempotent=("GET", "POST"))]
+    async with aiohttp.ClientSession(middlewares=middlewares) as session:
+        await session.get("/")
+    clients.aiohttp(lambda request: POLICY if request.method == "GET" else None)
+    async with clients.httpx(httpx.AsyncClient()) as client:
+        (await client.get("/")).raise_for_status()
 
 
 # --- How it ended -----------------------------------------------------------------------------

@@ -25,8 +25,9 @@ import traceback
 import urllib.request
 from collections import deque
 from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
-from retrying_elegant import Attempt, Policy, backoff, given_up, retry, retrying, web
+from retrying_elegant import Attempt, Policy, backoff, clients, given_up, retry, retrying, web
 from retrying_elegant._text import one_line
 
 from .output import PROGRAM, write
@@ -59,6 +60,8 @@ SCRIPT = {
     "/a": (HANG, FINE),
     "/b": (RESET, DOWN, CUT, FINE),
     "/c": (BUSY, FINE),
+    "/stock": (DOWN, HANG, FINE),
+    "/pay": (DOWN,),
     "/broken": (BROKEN,),
     "/not-there": (MISSING,),
 }
@@ -67,6 +70,7 @@ ANSWERS = {
     "/prices": "bread 4.10, milk 1.35",
     "/user": "Ada",
     "/cart": "2 books, 1 lamp",
+    "/stock": "3 loaves",
 }
 HEADS = {
     BUSY: "503 Service Unavailable\r\nRetry-After: 1",
@@ -125,6 +129,17 @@ async def by_async_loop(net: Policy, get: Callable[[str], Any], say: Say) -> Non
 
     await asyncio.gather(download("/a"), download("/b"), download("/c"))
     say(f"here are {', '.join(pages)}")
+
+
+def by_client(net: Policy, host: str, say: Say) -> None:
+    opener = build_opener(clients.urllib(net), ProxyHandler({}))
+    with opener.open(f"http://{host}/stock", timeout=0.5) as response:
+        say(f"{response.read().decode()} in stock")
+    try:
+        opener.open(Request(f"http://{host}/pay", method="POST"), timeout=0.5)
+    except HTTPError as error:
+        error.close()
+        say("a POST may have been executed, so it was sent once")
 
 
 def giving_up(net: Policy, get: Callable[[str], str], show: Callable[[Exception], None]) -> None:
@@ -189,8 +204,11 @@ def show(stream: TextIO, server: FlakyServer) -> None:
     )
     asyncio.run(by_async_loop(net, client.get_async, say))
 
+    timeline.section("5  Client: every request of a whole client", by_client, "/stock", "/pay")
+    by_client(net, client.base.removeprefix("http://"), say)
+
     timeline.section(
-        "5  Giving up: the original exception, with a note", giving_up, "/broken", "/not-there"
+        "6  Giving up: the original exception, with a note", giving_up, "/broken", "/not-there"
     )
     giving_up(net, client.get, timeline.show)
 
@@ -289,13 +307,15 @@ class Timeline:
     def tell(self, attempt: Attempt) -> None:
         """Print the row of *attempt*: a hook for ``on_retry``, ``on_success``, ``on_give_up``."""
         screen, error = self._screen, attempt.error
-        # A call has its path as argument, a loop here as its name.
-        what = f"{attempt.args[0] if attempt.args else attempt.name}: " if self._labelled else ""
+        # A call has its path as argument, a client its request, a loop here its path as name.
+        path = attempt.args[0] if attempt.args else attempt.name
+        what = f"{getattr(path, 'selector', path)}: " if self._labelled else ""
         mark, follows = screen.paint(screen.marks["failed"], "red"), ""
         if error is None:
             self.successes += 1
             mark = screen.paint(screen.marks["ok"], "green")
-            what += repr(attempt.result) if attempt.result else "succeeded"
+            result = attempt.result
+            what += repr(result) if isinstance(result, str) else "succeeded"
         else:
             what += in_brief(error)
         if attempt.next_wait is not None:

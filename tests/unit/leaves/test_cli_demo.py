@@ -38,6 +38,7 @@ class TestDemo:
             "if attempt.succeeded:",
             "with retrying(net, timeout=5) as call:",
             "async for attempt in retrying(net, attempt_timeout=0.5, name=path):",
+            "opener = build_opener(clients.urllib(net), ProxyHandler({}))",
         ],
     )
     def test_the_code_that_runs_is_shown(self, shown, line):
@@ -54,6 +55,8 @@ class TestDemo:
             "'7 orders, 3 of them new'",
             "-> Ada has 2 books, 1 lamp",
             "-> /weather: none today, after 3 attempts",
+            "-> 3 loaves in stock",
+            "-> a POST may have been executed, so it was sent once",
         ],
     )
     def test_a_timeline(self, shown, what):
