@@ -29,7 +29,7 @@ from retrying_elegant import RetryBudget, instrumentation, retry, retrying, test
 CAPACITY, REFILL = 10**9, 0.25
 budget = RetryBudget(CAPACITY, REFILL)
 is_running = False
-PATIENCE = 30  # seconds that a process may take to end, until it counts as hung
+PATIENCE = 20  # seconds that a process may take to end, until it counts as hung
 
 
 class Tally:
@@ -86,13 +86,13 @@ def call(number: int) -> None:
             assert retry(None, wait=60, budget=budget)(flaky)() == "value"
 
 
-DEPTH = 4  # handlers that interrupt each other, at most: more often they would get nowhere
+DEPTH = 3  # handlers that interrupt each other, at most
 depth = 0
 
 
-def arm() -> None:
+def arm(least: float, most: float) -> None:
     """Let the next signal come soon, at no moment in particular."""
-    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.002))
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(least, most))
 
 
 def handler(signum: int, frame: object) -> None:
@@ -101,9 +101,9 @@ def handler(signum: int, frame: object) -> None:
     if not is_running:
         return
     depth += 1
-    nested = depth < DEPTH
-    if nested:
-        arm()
+    may_be_interrupted = depth < DEPTH
+    if may_be_interrupted:
+        arm(0.0002, 0.002)
     tally("in handlers")
     number = tally["in handlers"]
     with instrumentation.observe(on_retry=lambda attempt: tally("observed")):
@@ -111,8 +111,8 @@ def handler(signum: int, frame: object) -> None:
     if number % 64 == 0:
         fork("forks by handlers")
     depth -= 1
-    if not nested:
-        arm()
+    if not may_be_interrupted:
+        arm(0.005, 0.02)  # so that what is interrupted gets on, however slow it is
 
 
 class Garbage:
@@ -129,15 +129,12 @@ class Garbage:
 
 
 def fork(kind: str) -> None:
-    """Fork a child that uses what it has inherited; it is killed if it hangs."""
+    """Fork a child that uses what it has inherited; one that hangs shows where."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(PATIENCE)
-            gc.disable()
+            gc.disable()  # finalizers of what the parent left would spend tokens as well
             # No other thread is here: what it has in hand can be told to the thousandth.
             before = budget.tokens
             for number in range(4):
@@ -147,7 +144,13 @@ def fork(kind: str) -> None:
         finally:
             os._exit(status)
     tally(kind)
-    _, status = os.waitpid(child, 0)
+    end = time.monotonic() + PATIENCE
+    ended, status = os.waitpid(child, os.WNOHANG)
+    while not ended:
+        time.sleep(0.0005)
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGABRT)  # it prints its stack
+        ended, status = os.waitpid(child, os.WNOHANG)
     if status:
         tally("failed children")
 
@@ -156,9 +159,10 @@ def main(seconds: float) -> int:
     global is_running
     is_running = True
     logging.disable()
-    faulthandler.dump_traceback_later(seconds + PATIENCE, exit=True)
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(seconds + 2 * PATIENCE, exit=True)
     sys.setswitchinterval(1e-5)
-    gc.set_threshold(40)
+    gc.set_threshold(200)
     end = time.monotonic() + seconds
 
     def work() -> None:
@@ -174,7 +178,7 @@ def main(seconds: float) -> int:
     signal.signal(signal.SIGALRM, handler)
     for thread in threads:
         thread.start()
-    arm()
+    arm(0.0002, 0.002)
     for number in itertools.count():
         if time.monotonic() > end:
             break
@@ -185,6 +189,7 @@ def main(seconds: float) -> int:
         if number % 256 == 0:
             fork("forks")
     is_running = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
     for thread in threads:
         thread.join()
     gc.collect()
