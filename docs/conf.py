@@ -43,10 +43,15 @@ templates_path = ["_templates"]
 # looked up, because the build does not use the network; those outside `builtins` are listed
 # here, as are names that only type checkers see.
 nitpicky = True
+_OTHERS = """
+    AdapterOptions AllFields BaseHandler Client ClientMiddlewareType ClientRequest Event HTTPAdapter
+    Logger MeterProvider PreparedRequest Reason Registry Request timedelta
+"""
 nitpick_ignore = [
-    ("py:class", name)
-    for name in ("AllFields", "Event", "Logger", "MeterProvider", "Reason", "Registry", "timedelta")
-] + [("py:attr", "GiveUp.reason"), ("py:mod", "logging")]  # listed with its class
+    *(("py:class", name) for name in _OTHERS.split()),
+    ("py:attr", "GiveUp.reason"),  # listed with its class
+    ("py:mod", "logging"),
+]
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .rows import Absent, Library, Row, Table
+
+if TYPE_CHECKING:
+    from .http_playing import HttpLibrary, HttpRow, HttpTable
 
 PAGE = Path(__file__).parents[3] / "docs" / "coming-from.md"
 
@@ -37,14 +41,21 @@ def libraries() -> list[Library]:
     return [module.LIBRARY for module in modules]
 
 
-def markdown(library: Library, table: Table) -> str:
+def http_libraries() -> tuple[HttpLibrary, ...]:
+    """Those that retry for an HTTP client, in the order of the page."""
+    from . import http_rows
+
+    return http_rows.LIBRARIES
+
+
+def markdown(library: Library | HttpLibrary, table: Table | HttpTable) -> str:
     """Give *table* as it stands in the page."""
     lines = [f"| {library.name} | retrying_elegant |", "|---|---|"]
     lines += [f"| {theirs} | {ours} |" for theirs, ours in map(_cells, table.rows)]
     return "\n".join(lines)
 
 
-def _cells(row: Row | Absent) -> tuple[str, str]:
+def _cells(row: Row | HttpRow | Absent) -> tuple[str, str]:
     if isinstance(row, Absent):
         return row.theirs, f"*Not here.* {row.why}"
     ours = _code(row.ours)
@@ -84,7 +95,7 @@ def code_spans(cells: str) -> str:
 def write() -> None:
     """Put all tables into the page."""
     text = PAGE.read_text(encoding="utf-8")
-    for library in libraries():
+    for library in (*libraries(), *http_libraries()):
         old = section(text, library.name)
         new = old
         for table in library.tables:
