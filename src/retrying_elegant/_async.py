@@ -33,12 +33,12 @@ def wrap(
 ) -> Callable[..., Any]:
     """Return a coroutine function that awaits *fn* under *policy*."""
     budget = policy.budget
+    is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
 
     async def plain(*args: Any, **kwargs: Any) -> Any:
         start = _clock.time.monotonic()
         before = _async_backend.cancellations()
         attempt = None
-        # Not in a function of its own: tasks wait by the ten thousand, each with its frames.
         try:
             while True:
                 try:
@@ -48,14 +48,36 @@ def wrap(
                 except Exception as error:
                     if attempt is None:
                         attempt = Attempt(policy, name, start, args, kwargs)
-                    if not await settle(attempt, error, before=before):
+                    now = _clock.time.monotonic()
+                    if (
+                        _async_backend.was_canceled(before, error)
+                        or not _decision.retry_simply(attempt, error, now)
+                    ) and not await settle(attempt, error, before=before):
                         raise
                 else:
-                    if attempt is not None:
-                        await settle(attempt, None, value)
-                    elif budget is not None:
+                    if budget is not None:
                         _decision.credit(policy)
+                    if attempt is not None and _reporting.recovery_observers:
+                        _decision.succeed(attempt, value)
+                        _reporting.end(attempt)
                     return value
+                if is_quiet and not _reporting.retry_observers and not _deadline.innermost():
+                    # What `next_attempt` would do, without a coroutine around the sleep: tasks
+                    # wait by the ten thousand, each with its frames.
+                    _reporting.retry(attempt)
+                    wait: float = attempt._outcome
+                    release(attempt._error)
+                    try:
+                        await _async_backend.sleep(wait)
+                    except Exception as error:  # noqa: BLE001 - it is raised again
+                        intruder = await interrupt(attempt, error)
+                        try:
+                            with context_kept(intruder):
+                                raise intruder
+                        finally:
+                            del intruder  # its traceback holds this frame
+                    attempt._next(wait)
+                    continue
                 following = await next_attempt(attempt)
                 if following is None:
                     with context_kept(attempt._error):
@@ -87,14 +109,14 @@ async def run(
             before = _async_backend.cancellations()
             if policy.before_attempt:
                 await fire(policy.before_attempt, attempt)
-            scope = allowed = None
+            scope = None
+            allowed = None if policy.attempt_timeout is None else limit(attempt)
             try:
                 if policy.attempt_timeout is None:
                     value = fn(*args, **kwargs) if kwargs else fn(*args)
                     if _checks.is_awaitable(value):
                         value = await value
                 else:
-                    allowed = attempt.timeout
                     async with _async_backend.timeout(allowed) as scope:
                         value = fn(*args, **kwargs) if kwargs else fn(*args)
                         # 3.11 traces no way out of an `async with` but through its last line.
@@ -125,6 +147,12 @@ async def run(
     finally:
         # The error's traceback holds this frame: a reference from here to it would be a cycle.
         del attempt
+
+
+def limit(attempt: Attempt) -> float | None:
+    """Return the seconds that *attempt* may take, where it can be ended after them."""
+    _async_backend.check_running()
+    return attempt.timeout
 
 
 def expired(
@@ -178,24 +206,25 @@ async def next_attempt(attempt: A) -> A | None:
     """
     policy = attempt._policy
     wait: float = attempt._outcome
+    is_unseen = policy._is_unseen and type(attempt) is Attempt and not _reporting.retry_observers
+    is_bounded = policy._is_bounded or _deadline.innermost() is not None
+    follows = True
     try:
         _reporting.retry(attempt)
         if policy.on_retry:
             await fire(policy.on_retry, attempt)
-        stop = policy.stop
-        is_bounded = (
-            policy.timeout is not None or stop is not None or _deadline.innermost() is not None
-        )
-        follows = not is_bounded or _decision.confirm(attempt, _clock.time.monotonic(), wait)
+        if is_bounded:
+            follows = _decision.confirm(attempt, _clock.time.monotonic(), wait)
         if follows:
             release(attempt._error)
-            if attempt._before_wait is not None:
+            if not is_unseen and attempt._before_wait is not None:
                 await attempt._before_wait()
-            if stop is None:
+            if policy.stop is None:
                 await _async_backend.sleep(wait)
             else:
-                await _async_backend.wait(stop, wait)
-            follows = not is_bounded or _decision.confirm(attempt, _clock.time.monotonic())
+                await _async_backend.wait(policy.stop, wait)
+            if is_bounded:
+                follows = _decision.confirm(attempt, _clock.time.monotonic())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
         intruder = await interrupt(attempt, error)
         try:
@@ -209,11 +238,13 @@ async def next_attempt(attempt: A) -> A | None:
     if not follows:
         await end(attempt)
         return None
-    now = 0.0 if policy.reset_after is None else _clock.time.monotonic()
-    if policy._is_unseen and not attempt._is_shown and not _reporting.retry_observers:
-        attempt._next(wait, now)
+    if is_unseen:
+        attempt._next(wait)
         return attempt
-    return attempt._following(wait, now)
+    following = attempt._following(wait)
+    if policy.reset_after is not None:
+        following._began = _clock.time.monotonic()
+    return following
 
 
 async def interrupt(attempt: Attempt, intruder: Exception) -> Exception:

@@ -11,7 +11,7 @@ from _collections_abc import Coroutine
 from types import GeneratorType
 
 from . import _clock
-from ._tracebacks import chain, handled, members, without
+from ._tracebacks import chain, members, without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ def timeout(seconds: Any) -> Timeout:
     return canceling
 
 
-def expired(scope: Timeout | None, error: BaseException | None, what: str) -> bool:
+def expired(scope: Timeout, error: BaseException, what: str) -> bool:
     """
     Return whether *error* is the TimeoutError of *scope*, not one of the user's own.
 
     Args:
         what: Which limit it was, for the text of the error.
     """
-    if scope is None or not scope.expired() or not isinstance(error, TimeoutError):
+    if not scope.expired() or not issubclass(type(error), TimeoutError):
         return False
     if isinstance(scope, _TrioTimeout):
         trace = without(_TrioTimeout.__aexit__.__code__, error.__traceback__)
@@ -108,27 +108,63 @@ def expired(scope: Timeout | None, error: BaseException | None, what: str) -> bo
 
 def misuse(error: Exception) -> Exception | None:
     """Return what to raise where *error* came out of a wait that cannot work here, or None."""
-    if isinstance(error, ForeignEventError):
+    if type(error) is ForeignEventError:
         wrong = RuntimeError(str(error))
         wrong.__cause__ = error.__cause__
         return wrong
-    if isinstance(error, RuntimeError) and not is_running():
-        wrong = RuntimeError(
-            "retrying_elegant waits under asyncio or trio, and neither runs this coroutine "
-            "(with Twisted, write `Deferred.fromFuture(asyncio.ensure_future(...))`)"
-        )
+    if issubclass(type(error), RuntimeError) and not is_running():
+        wrong = _neither()
         wrong.__cause__ = error
         return wrong
     return None
 
 
-def cancellations() -> int:
+def check_running() -> None:
+    """Raise RuntimeError where neither asyncio nor trio runs the current task."""
+    if not is_running():
+        raise _neither()
+
+
+def _neither() -> RuntimeError:
+    return RuntimeError(
+        "retrying_elegant waits under asyncio or trio, and neither runs this coroutine "
+        "(with Twisted, write `Deferred.fromFuture(asyncio.ensure_future(...))`)"
+    )
+
+
+def _count_cancellations() -> int:
     """Return how often the current task of asyncio was canceled; 0 where there is none."""
-    try:
-        task: Any = (_asyncio or sys.modules["asyncio"]).current_task()
-    except (RuntimeError, KeyError, AttributeError):  # no event loop; asyncio is not imported
+    asyncio: Any = _asyncio or sys.modules.get("asyncio")
+    if asyncio is None:
         return 0
-    return 0 if task is None else task.cancelling()
+    try:
+        task = asyncio.current_task()
+    except (RuntimeError, AttributeError):  # no event loop; asyncio was not imported to the end
+        return 0
+    return task.cancelling() if task is not None else 0
+
+
+cancellations = _count_cancellations
+if sys.version_info < (3, 12):  # pragma: no branch
+    # There, `current_task` is Python code that takes longer than all the rest of a success.
+
+    def cancellations() -> int:
+        """Return how often the current task of asyncio was canceled; 0 where there is none."""
+        task = _find_tasks() if _tasks is None else _tasks.get(_running_loop())
+        return task.cancelling() if task is not None else 0
+
+    _tasks: Any = None
+    _running_loop: Any = None
+
+    def _find_tasks() -> Any:
+        """Return the current task, and remember where asyncio keeps it."""
+        global _tasks, _running_loop
+        asyncio: Any = sys.modules.get("asyncio")
+        tasks = getattr(getattr(asyncio, "tasks", None), "_current_tasks", None)
+        if tasks is not None:
+            _tasks, _running_loop = tasks, asyncio._get_running_loop
+            return tasks.get(_running_loop())
+        return None
 
 
 def was_canceled(before: int, error: BaseException | None) -> bool:
@@ -144,7 +180,7 @@ def was_canceled(before: int, error: BaseException | None) -> bool:
     if sys.version_info >= (3, 13):
         return True
     # There, a TaskGroup that fails leaves the count raised.
-    return error is not None and not any(members(this) for this in chain(error, skip=handled()))
+    return error is not None and not any(members(this) for this in chain(error))
 
 
 def is_running() -> bool:

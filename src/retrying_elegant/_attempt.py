@@ -89,9 +89,6 @@ class Attempt:
     # it here, just before the sleep; in async forms with a coroutine function.
     _before_wait: Callable[[], Any] | None = None
 
-    # Whether code of the user's holds every attempt of a call, as a loop's does.
-    _is_shown = False
-
     def __init__(
         self,
         policy: Policy,
@@ -103,7 +100,7 @@ class Attempt:
         self._policy = policy
         self._label = label  # of a loop, its place: formatted only when it is read
         self._start = start  # when the time of the policy's timeout began
-        self._began = start  # when this attempt began
+        self._began = start  # when this attempt began; kept up where reset_after is set
         self._args = args
         self._kwargs = kwargs
         self._number = 1
@@ -120,12 +117,12 @@ class Attempt:
         self._stage = NEW
         self._outcome: Any = None  # of the stage WAITING seconds, of GAVE_UP the reason
 
-    def _following(self, wait: float, now: float) -> Self:
-        """Return the attempt that follows this one after *wait* seconds, as of *now*."""
+    def _following(self, wait: float) -> Self:
+        """Return the attempt that follows this one after *wait* seconds."""
         kind = type(self)
-        return self._hand_over(kind.__new__(kind), wait, now)
+        return self._hand_over(kind.__new__(kind), wait)
 
-    def _hand_over(self, following: A, wait: float, now: float) -> A:
+    def _hand_over(self, following: A, wait: float) -> A:
         """Hand the state of the call over to *following*, which follows after *wait* seconds."""
         following._policy = self._policy
         following._label = self._label
@@ -136,22 +133,20 @@ class Attempt:
         following._history = self._history
         following._slept = self._slept
         following._number = self._number
-        following._next(wait, now)
+        following._next(wait)
         return following
 
-    def _next(self, wait: float, now: float) -> None:
+    def _next(self, wait: float) -> None:
         """Become the attempt that follows after *wait* seconds, where no code can have seen it."""
-        self._began = now
         self._number += 1
         self._waited = wait
         self._slept += wait
-        if len(self._history) > 3 * _HISTORY:
+        if self._number > _HISTORY:
             self._history = self._history[-3 * _HISTORY :]
         self._hint = None
         self._error = None
         self._result = NOTHING
         self._stage = NEW
-        self._outcome = None
 
     def _history_lines(self) -> tuple[str, ...]:
         """Describe the last failed attempts."""
@@ -160,9 +155,8 @@ class Attempt:
         first = self._number - len(failures) + 1
         return tuple(entry(number, *failure) for number, failure in enumerate(failures, first))
 
-    def _text_of(self, error: BaseException) -> str:
-        """Return the text of *error* for history, log and note."""
-        return text_of(error)
+    # The text of an error for history, log and note.
+    _text_of = staticmethod(text_of)
 
     def _describe(self, error: BaseException | None) -> str:
         """Describe *error*, or a rejected result, in one line."""

@@ -34,14 +34,14 @@ class BlockAttempt(Attempt):
 
     _block: AnyBlock
 
-    def _following(self, wait: float, now: float) -> BlockAttempt:
+    def _following(self, wait: float) -> BlockAttempt:
         # The block before the rest, which writes to it.
         following = BlockAttempt.__new__(BlockAttempt)
         following._block = self._block
-        return self._hand_over(following, wait, now)
+        return self._hand_over(following, wait)
 
-    def _next(self, wait: float, now: float) -> None:
-        super()._next(wait, now)
+    def _next(self, wait: float) -> None:
+        super()._next(wait)
         # Calls that run side by side wait side by side: the longest counts, not the sum.
         block = self._block
         block._slept = max(block._slept, self._slept)
@@ -123,7 +123,7 @@ class AnyBlock:
             missed = "retrying_elegant: nothing was retried, because no call used `call(...)`"
             if error is None:
                 warnings.warn(missed, RuntimeWarning, stacklevel=4)
-            elif isinstance(error, Exception):
+            elif issubclass(type(error), Exception):
                 add_note(error, missed)
         return False
 
@@ -164,7 +164,7 @@ class AnyBlock:
         """Return *error* without what only ends this block, alone or in a task group's group."""
 
         def is_end(inner: BaseException) -> bool:
-            return isinstance(inner, EndOfBlock) and inner.block is self
+            return type(inner) is EndOfBlock and inner.block is self
 
         if not members(error):
             return None if is_end(error) else error

@@ -130,6 +130,8 @@ def attempts(name: str, value: Any) -> int | None:
 
 def error_filter(name: str, value: Any) -> Any:
     """Return *value* if it tells errors apart: a class, a predicate, or a tuple of these."""
+    if isinstance(value, type) and issubclass(value, Exception):
+        return value
     rule = "an exception class, a predicate on the error, or a tuple of these"
     if not isinstance(value, tuple):
         _check_filter(name, value, value, rule)

@@ -101,7 +101,8 @@ def settle(
         outcome = decide(policy, error, attempt, attempt._number, elapsed, limit, timed_out)
     except Exception as trouble:
         attempt._stage = BROKEN
-        if isinstance(trouble, StopIteration):  # it would end a loop of the caller's, silently
+        # It would end a loop of the caller's, silently.
+        if issubclass(type(trouble), StopIteration):
             raise RuntimeError("a predicate or wait callable raised StopIteration") from trouble
         raise
     if isinstance(outcome, str):
@@ -109,6 +110,37 @@ def settle(
         return False
     attempt._stage = WAITING
     attempt._outcome = outcome
+    return True
+
+
+def retry_simply(attempt: Attempt, error: Exception, now: float) -> bool:
+    """
+    Settle a failure of which ``settle`` would say the same, only more slowly.
+
+    That is so of nearly all: classes match, attempts are left, and a ready backoff gives the wait.
+
+    Returns:
+        True: another attempt follows. False: nothing was decided, and ``settle`` decides.
+    """
+    policy = attempt._policy
+    kind, number, most = type(error), attempt._number, policy.attempts
+    if not (
+        policy._is_simple
+        and (most is None or number < most)
+        and issubclass(kind, policy._classes)
+        and not issubclass(kind, TryAgain)
+        and ceiling is None
+        and _deadline.innermost() is None
+    ):
+        return False
+    elapsed = now - attempt._start
+    if elapsed < attempt._slept:
+        elapsed = attempt._slept
+    attempt._error = error
+    attempt._history += (elapsed, kind, attempt._text_of(error))
+    ready: Any = policy._ready  # a simple policy has one
+    attempt._outcome = ready._draw(number, attempt._waited)
+    attempt._stage = WAITING
     return True
 
 
@@ -234,6 +266,12 @@ def give_up_if_late(attempt: Attempt, now: float) -> None:
         give_up(attempt, "timeout")
 
 
+def succeed(attempt: Attempt, value: Any) -> None:
+    """End the call of *attempt* with *value*, which is accepted; crediting is another step."""
+    attempt._result = value
+    attempt._stage = SUCCEEDED
+
+
 def credit(policy: Policy) -> None:
     """Add what one success earns to the budget of *policy*."""
     if policy.budget is not None:
@@ -242,8 +280,8 @@ def credit(policy: Policy) -> None:
 
 def _accept(attempt: Attempt, value: Any) -> bool:
     """Accept *value* as a success, if the policy does."""
-    attempt._result = value
     policy = attempt._policy
+    attempt._result = value
     if policy.until is not None and value is not NOTHING:
         verdict = _checks.answer("until", policy.until(value))
         if issubclass(type(verdict), TryAgain):
@@ -251,7 +289,7 @@ def _accept(attempt: Attempt, value: Any) -> bool:
             return False
         if not verdict:
             return False
-    attempt._stage = SUCCEEDED
+    succeed(attempt, value)
     credit(policy)
     return True
 
@@ -285,21 +323,21 @@ def _is_retryable(policy: Policy, error: Exception, attempt: Attempt, timed_out:
         return timed_out or issubclass(kind, classes) or _all_match(error, classes)
     unless = policy.unless
     if unless is not None:
-        verdict = _matches("unless", unless, error)
+        verdict = matches("unless", unless, error)
         if issubclass(type(verdict), TryAgain):
             _checks.reject(TypeError, "unless(...)", verdict, "a truth value, not a hint")
         if verdict:
             return False
     if timed_out:
         return True
-    verdict = _matches("on", policy.on, error)
+    verdict = matches("on", policy.on, error)
     if issubclass(type(verdict), TryAgain):
         attempt._hint = hint_of(verdict)
         return True
     return bool(verdict)
 
 
-def _matches(name: str, rules: Any, error: Exception) -> Any:
+def matches(name: str, rules: Any, error: Exception) -> Any:
     """
     Return the first truthy answer of *rules*, classes and predicates, to *error*.
 

@@ -6,6 +6,7 @@ Owns telling the kinds of callables apart and keeping their appearance.  Leaves 
 
 from __future__ import annotations
 
+import sys
 from functools import update_wrapper
 from types import FunctionType, MethodType
 
@@ -239,16 +240,26 @@ def _look_like(wrapper: Any, fn: Any) -> None:
         value = getattr(origin, attribute, None)
         if isinstance(value, str):
             setattr(wrapper, attribute, value)
-    wrapper.__annotations__ = _annotations_of(origin)
+    annotations = _annotations_of(origin)
+    if sys.version_info >= (3, 14):
+        wrapper.__annotate__ = lambda _format, /: annotations
+    else:
+        wrapper.__annotations__ = annotations
     wrapper.__wrapped__ = fn
 
 
 def _annotations_of(origin: Any) -> dict[str, Any]:
     """Return the annotations of what runs when *origin* is called; empty where there are none."""
-    found = getattr(origin, "__annotations__", None)
-    if not isinstance(found, dict) or not (found or hasattr(origin, "__code__")):
+    own = getattr(origin, "__dict__", {})
+    is_described = isinstance(origin, type) or hasattr(origin, "__code__")
+    if not is_described and "__annotations__" not in own and "__annotate__" not in own:
         origin = getattr(type(origin), "__call__", None)  # noqa: B004 - read, not tested
-        found = getattr(origin, "__annotations__", None)
+    found = getattr(origin, "__annotations__", None)
+    if not isinstance(found, dict) and callable(getattr(origin, "__annotate__", None)):
+        # Since Python 3.14, wrappers of functools have only this.
+        from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
+
+        found = get_annotations(origin, format=Format.FORWARDREF)
     if not isinstance(found, dict):
         return {}
     if any(isinstance(value, str) for value in found.values()):

@@ -80,13 +80,13 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                 attempt._stage = RUNNING
                 before = _async_backend.cancellations()
                 await _async.fire(policy.before_attempt, attempt)
-                scope = allowed = None
+                scope = None
+                allowed = None if policy.attempt_timeout is None else _async.limit(attempt)
                 try:
                     source = fn(*args, **kwargs)
                     if policy.attempt_timeout is None:
                         items = [await _first(source)]
                     else:
-                        allowed = attempt.timeout
                         async with _async_backend.timeout(allowed) as scope:
                             items = [await _first(source)]
                 except StopAsyncIteration:

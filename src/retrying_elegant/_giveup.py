@@ -89,7 +89,12 @@ def given_up(error: BaseException, /) -> GiveUp | None:
     """
     try:
         # Past any __getattr__, which may answer every name with something of its own.
-        name, attempts, elapsed, reason, history, *_ = object.__getattribute__(error, _RECORD)
+        try:
+            record = object.__getattribute__(error, _RECORD)
+        except AttributeError:  # the error that a client makes of a response has it there
+            response = object.__getattribute__(error, "response")
+            record = object.__getattribute__(response, _RECORD)
+        name, attempts, elapsed, reason, history, *_ = record
         kinds = (type(name), type(attempts), type(reason))
         if kinds != (str, int, str) or not all(type(line) is str for line in history):
             return None

@@ -30,7 +30,6 @@ class LoopAttempt(Attempt):
 
     _written = "with attempt:"
     _raises = True
-    _is_shown = True
 
     @property
     def result(self) -> Any:
@@ -78,7 +77,7 @@ class LoopAttempt(Attempt):
         final = self._release_final()
         if final is None:
             return
-        if isinstance(final, (StopIteration, StopAsyncIteration)):
+        if issubclass(type(final), (StopIteration, StopAsyncIteration)):
             raise self._not_an_end(final) from final
         try:
             with context_kept(final):
@@ -112,9 +111,9 @@ class SyncAttempt(LoopAttempt):
                 _decision.credit(self._policy)
             return True
         self._stage = SETTLING
-        if error is not None and not isinstance(error, Exception):
+        if error is not None and not issubclass(type(error), Exception):
             return False
-        final = self._settle(error)
+        final = self._settle(error)  # type: ignore[arg-type]  # an Exception, or None
         if final is None:
             return True
         if final is error:
@@ -162,7 +161,7 @@ class AsyncAttempt(LoopAttempt):
         if policy.before_attempt:
             await _async.fire(policy.before_attempt, self)
         if policy.attempt_timeout is not None:
-            self._allowed = self.timeout
+            self._allowed = _async.limit(self)
             self._scope = _async_backend.timeout(self._allowed)
             await self._scope.__aenter__()
         return self
@@ -190,9 +189,9 @@ class AsyncAttempt(LoopAttempt):
                 raise
             finally:
                 del trace  # of the error, which holds this frame
-        if error is not None and not isinstance(error, Exception):
+        if error is not None and not issubclass(type(error), Exception):
             return False
-        final = await self._settle(error)
+        final = await self._settle(error)  # type: ignore[arg-type]  # an Exception, or None
         if final is None:
             return True
         if final is error:

@@ -89,7 +89,11 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "name": _checks.text,
     "log_level": _checks.log_level,
 }
-_DERIVING = _CHECKS.keys() - {"attempts", "budget", "name", "log_level", "timeout"}
+# What has to be derived again where a field is given: nothing, what filters imply, or all.
+_NOTHING, _FILTERS, _ALL = range(3)
+_DERIVES = dict.fromkeys(_CHECKS, _ALL)
+_DERIVES |= {"attempts": _NOTHING, "name": _NOTHING, "log_level": _NOTHING}
+_DERIVES |= {"on": _FILTERS, "unless": _FILTERS}
 
 # What `retry()` and `retrying()` were given when nothing was: None means "no limit".
 UNSET: Any = object()
@@ -173,6 +177,9 @@ class Policy(Value):
     # What follows from the fields, so that a call need not look:
     _is_plain: bool  # a first success is observed by no code of the user's
     _is_unseen: bool  # nor are the attempts of a call between its failures
+    _is_bounded: bool  # something other than attempts may end a call in its wait
+    _is_bare: bool  # attempts, a ready backoff and the filters alone decide
+    _is_simple: bool  # likewise, and the filters are classes of `on`
     _needs_check: bool  # something in it may not suit a sync form
     _classes: Any  # `on`, where only classes decide; otherwise None
     _ready: backoff.Backoff | None  # `wait`, where it is one of the ready backoffs
@@ -204,41 +211,17 @@ class Policy(Value):
         self._set({name: given[name] for name in _CHECKS if given[name] is not _SIGNATURE[name]})
 
     def _set(self, given: Mapping[str, Any]) -> None:
-        # All fields are in __dict__, where they are read fastest; only those that were passed
-        # are checked, because a policy may be built in place, at the head of a loop.
-        fields = self.__dict__
-        fields.update(_DEFAULTS)
+        """Set all fields and what follows from them, checking those that are *given*."""
+        # Only those, because a policy may be built in place, at the head of a loop.
+        state = _DEFAULTS.copy()
+        derives = _NOTHING
         for name, value in given.items():
-            fields[name] = _CHECKS[name](name, value)
-        if not _DERIVING.isdisjoint(given):
-            self._derive(fields)
-
-    @staticmethod
-    def _derive(fields: dict[str, Any]) -> None:
-        is_callable = callable(fields["wait"])
-        ready = fields["wait"] if type(fields["wait"]) in backoff.READY else None
-        fields["_ready"] = ready
-        fields["_is_plain"] = (
-            fields["until"] is fields["attempt_timeout"] is None
-            and not fields["before_attempt"]
-            and not fields["on_success"]
-        )
-        fields["_is_unseen"] = (
-            not fields["before_attempt"]
-            and not fields["on_retry"]
-            and (ready is not None or not is_callable)
-            and fields["reset_after"] is fields["stop"] is None
-        )
-        fields["_needs_check"] = bool(
-            fields["stop"] is not None
-            or fields["attempt_timeout"] is not None
-            or any(fields[name] for name in _HOOKS)
-        )
-        on = fields["on"]
-        only_classes = fields["unless"] is None and all(
-            isinstance(item, type) for item in (on if isinstance(on, tuple) else (on,))
-        )
-        fields["_classes"] = on if only_classes else None
+            state[name] = _CHECKS[name](name, value)
+            if _DERIVES[name] > derives:
+                derives = _DERIVES[name]
+        if derives:
+            _derive(state, derives)
+        _set_state(self, state)
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
@@ -325,14 +308,13 @@ class Policy(Value):
         return self._fields()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        fields = self.__dict__
-        fields.update(_DEFAULTS)  # a pickle of an older version has fewer fields
-        fields.update(state)
-        self._derive(fields)
+        full = {**_DEFAULTS, **state}  # a pickle of an older version has fewer fields
+        _derive(full)
+        _set_state(self, full)
 
     def __copy__(self) -> Self:
         made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
+        _set_state(made, self.__dict__.copy())
         return made
 
     def __repr__(self) -> str:
@@ -344,11 +326,50 @@ class Policy(Value):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+_set_attribute = object.__setattr__  # past that of a frozen value
+
+
+def _set_state(policy: Policy, state: dict[str, Any]) -> None:
+    # The fields are in __dict__, where they are read fastest.
+    _set_attribute(policy, "__dict__", state)
+
+
+def _derive(state: dict[str, Any], derives: int = _ALL) -> None:
+    """Settle what several fields together imply."""
+    on = state["on"]
+    only_classes = isinstance(on, type) or (
+        isinstance(on, tuple) and all(isinstance(item, type) for item in on)
+    )
+    classes = on if only_classes and state["unless"] is None else None
+    state["_classes"] = classes
+    if derives == _ALL:
+        _derive_rest(state)
+    state["_is_simple"] = classes is not None and state["_is_bare"]
+
+
+def _derive_rest(state: dict[str, Any]) -> None:
+    wait, stop, reset_after = state["wait"], state["stop"], state["reset_after"]
+    before, has_timeout = state["before_attempt"], state["attempt_timeout"] is not None
+    ready = state["_ready"] = wait if type(wait) in backoff.READY else None
+    state["_is_plain"] = not (
+        before or state["on_success"] or has_timeout or state["until"] is not None
+    )
+    is_unseen = not before and not state["on_retry"] and (ready is not None or not callable(wait))
+    state["_is_unseen"] = is_unseen and stop is reset_after is None
+    is_bounded = state["_is_bounded"] = state["timeout"] is not None or stop is not None
+    state["_is_bare"] = not (
+        ready is None or is_bounded or reset_after is not None or state["budget"] is not None
+    )
+    state["_needs_check"] = bool(
+        has_timeout or stop is not None or any(state[name] for name in _HOOKS)
+    )
+
+
 _init: Any = Policy.__init__  # Any, for type checkers do not know that it knows its defaults
 _SIGNATURE: dict[str, Any] = {"attempts": _init.__defaults__[0], **_init.__kwdefaults__}
 _DEFAULTS = {**_SIGNATURE, **dict.fromkeys(_HOOKS, ())}
 _FIELDS = tuple(_DEFAULTS)
-Policy._derive(_DEFAULTS)
+_derive(_DEFAULTS)
 _DERIVED = _DEFAULTS.keys() - set(_FIELDS)
 
 _DEFAULT = Policy()
@@ -356,18 +377,19 @@ _DEFAULT = Policy()
 
 def resolve(function: str, policy: Any, fields: Mapping[str, Any]) -> Policy:
     """Return the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means."""
-    if not fields.keys() <= _CHECKS.keys():
-        own = ("fallback",) if function == "retry" else ("raises",)
-        _checks.reject_keyword(function, fields, (*_CHECKS, *own))
-    if isinstance(policy, Policy):
-        return policy.replace(**fields) if fields else policy
+    for name in fields:
+        if name not in _CHECKS:
+            own = "fallback" if function == "retry" else "raises"
+            _checks.reject_keyword(function, fields, (*_CHECKS, own))
     if policy is UNSET:
         if not fields:
             return _DEFAULT
         given = fields
+    elif isinstance(policy, Policy):
+        return policy.replace(**fields) if fields else policy
+    elif "attempts" in fields:
+        raise TypeError(f"{function}() got attempts twice: {show(policy)} and attempts=...")
     else:
-        if "attempts" in fields:
-            raise TypeError(f"{function}() got attempts twice: {show(policy)} and attempts=")
         given = {"attempts": policy, **fields}
     made = object.__new__(Policy)
     made._set(given)

@@ -220,7 +220,7 @@ def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) ->
                 break
             wait = _checks.seconds("wait(...)", wait)
             seen.append(wait)
-            attempt = attempt._following(wait, attempt._start)
+            attempt = attempt._following(wait)
             if policy.timeout is not None and attempt._elapsed(attempt._start) >= policy.timeout:
                 break
     return [(min(seen), fsum(seen) / len(seen), max(seen)) for seen in answers if seen]

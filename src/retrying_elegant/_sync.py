@@ -35,6 +35,7 @@ def wrap(
 ) -> Callable[..., Any]:
     """Return a function that calls *fn* under *policy*."""
     budget = policy.budget
+    is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
     checked: type = type(None)  # the type of a result that was last found to be a value
 
     def plain(*args: Any, **kwargs: Any) -> Any:
@@ -48,16 +49,36 @@ def wrap(
                 except Exception as error:
                     if attempt is None:
                         attempt = Attempt(policy, name, start, args, kwargs)
-                    if not settle(attempt, error):
+                    now = _clock.time.monotonic()
+                    if not _decision.retry_simply(attempt, error, now) and not settle(
+                        attempt, error
+                    ):
                         raise
                 else:
                     if type(value) is not checked:
                         checked = check_result(value, name)
-                    if attempt is not None:
-                        settle(attempt, None, value)
-                    elif budget is not None:
+                    if budget is not None:
                         _decision.credit(policy)
+                    if attempt is not None and _reporting.recovery_observers:
+                        _decision.succeed(attempt, value)
+                        _reporting.end(attempt)
                     return value
+                if is_quiet and not _reporting.retry_observers and not _deadline.innermost():
+                    # What `next_attempt` would do, with fewer calls.
+                    _reporting.retry(attempt)
+                    wait: float = attempt._outcome
+                    release(attempt._error)
+                    try:
+                        _clock.sleep(wait)
+                    except Exception as error:  # noqa: BLE001 - it is raised again
+                        intruder = interrupt(attempt, error)
+                        try:
+                            with context_kept(intruder):
+                                raise intruder
+                        finally:
+                            del intruder  # its traceback holds this frame
+                    attempt._next(wait)
+                    continue
                 following = next_attempt(attempt)
                 if following is None:
                     with context_kept(attempt._error):
@@ -175,24 +196,25 @@ def next_attempt(attempt: A) -> A | None:
     """
     policy = attempt._policy
     wait: float = attempt._outcome
+    is_unseen = policy._is_unseen and type(attempt) is Attempt and not _reporting.retry_observers
+    is_bounded = policy._is_bounded or _deadline.innermost() is not None
+    follows = True
     try:
         _reporting.retry(attempt)
         if policy.on_retry:
             fire(policy.on_retry, attempt)
-        stop = policy.stop
-        is_bounded = (
-            policy.timeout is not None or stop is not None or _deadline.innermost() is not None
-        )
-        follows = not is_bounded or _decision.confirm(attempt, _clock.time.monotonic(), wait)
+        if is_bounded:
+            follows = _decision.confirm(attempt, _clock.time.monotonic(), wait)
         if follows:
             release(attempt._error)
-            if attempt._before_wait is not None:
+            if not is_unseen and attempt._before_wait is not None:
                 attempt._before_wait()
-            if stop is None:
+            if policy.stop is None:
                 _clock.sleep(wait)
             else:
-                _clock.wait(stop, wait)
-            follows = not is_bounded or _decision.confirm(attempt, _clock.time.monotonic())
+                _clock.wait(policy.stop, wait)
+            if is_bounded:
+                follows = _decision.confirm(attempt, _clock.time.monotonic())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
         intruder = interrupt(attempt, error)
         try:
@@ -206,11 +228,13 @@ def next_attempt(attempt: A) -> A | None:
     if not follows:
         end(attempt)
         return None
-    now = 0.0 if policy.reset_after is None else _clock.time.monotonic()
-    if policy._is_unseen and not attempt._is_shown and not _reporting.retry_observers:
-        attempt._next(wait, now)
+    if is_unseen:
+        attempt._next(wait)
         return attempt
-    return attempt._following(wait, now)
+    following = attempt._following(wait)
+    if policy.reset_after is not None:
+        following._began = _clock.time.monotonic()
+    return following
 
 
 def interrupt(attempt: Attempt, intruder: Exception) -> Exception:

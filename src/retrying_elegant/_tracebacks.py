@@ -8,7 +8,7 @@ that raises, and walks without recursion, because groups may be nested deeper th
 
 from __future__ import annotations
 
-import sys
+from sys import exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _set_context = _fields["__context__"].__set__
 _cause_of = _fields["__cause__"].__get__
 _traceback_of = _fields["__traceback__"].__get__
 _set_traceback = _fields["__traceback__"].__set__
+_drop_traceback = BaseException.with_traceback  # which no subclass can override here
 _members_of: Any = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
@@ -48,16 +49,18 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 def handled() -> list[BaseException]:
     """Return the exceptions that the code around the call is handling, innermost first."""
     found: list[BaseException] = []
-    this = sys.exception()
+    this = exception()
     while this is not None and not any(this is known for known in found):
         found.append(this)
         this = _context_of(this)
     return found
 
 
-def chain(error: BaseException, *, skip: list[BaseException]) -> Iterator[BaseException]:
+def chain(
+    error: BaseException, *, skip: list[BaseException] | None = None
+) -> Iterator[BaseException]:
     """Yield *error* and everything chained to it or grouped in it, once each, without *skip*."""
-    seen = {id(known) for known in skip}
+    seen = {id(known) for known in skip or ()}
     rest: list[BaseException | None] = [error]
     while rest:
         this = rest.pop()
@@ -77,11 +80,12 @@ def release(error: BaseException | None) -> None:
     """
     if error is None:
         return
-    around = sys.exception()
-    if around is _context_of(error) is _cause_of(error) is None and not issubclass(
-        type(error), BaseExceptionGroup
-    ):  # alone, as nearly all are
-        _set_traceback(error, None)
+    try:
+        is_alone = error.__context__ is error.__cause__ is None and error is not exception()
+    except Exception:  # noqa: BLE001 - properties of a subclass
+        is_alone = False
+    if is_alone and not issubclass(type(error), BaseExceptionGroup):  # as nearly all are
+        _drop_traceback(error, None)
         return
     kept = {id(this) for this in handled()}
     rest: list[BaseException | None] = [error]

@@ -78,7 +78,7 @@ class SimulatedCall:
         if not _decision.settle(self._attempt, FAILURE, None, now):
             return None
         wait: float = self._attempt._outcome
-        self._attempt = self._attempt._following(wait, now + wait)
+        self._attempt = self._attempt._following(wait)
         return now + wait
 
     def succeeded(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 
 import pytest
 from ways import WAYS, Flaky, Way, run_async
@@ -209,6 +210,7 @@ class TestCleanUpThatFails:
             run_async(cancelled(way.start(Stuck(raising(stop)), wait=0)))
         assert caught.value is stop
 
+    @pytest.mark.skipif(sys.version_info < (3, 13), reason="cannot be told before Python 3.13")
     def test_in_a_task_group_of_the_attempt(self, way):
         """Which puts a group in the place of the cancellation."""
         error = Lost()

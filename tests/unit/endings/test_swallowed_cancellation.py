@@ -11,9 +11,6 @@ from ways import WAYS, Way, run_async
 from retrying_elegant import RetryBudget, RetryError, given_up, instrumentation, retry, retrying
 
 TELLS_GROUPS = sys.version_info >= (3, 13)
-not_yet = pytest.mark.xfail(
-    not TELLS_GROUPS, strict=True, reason="the error itself is taken for one the caller handles"
-)
 
 
 class Lost(Exception):
@@ -245,7 +242,6 @@ class TestStillRetryable:
             run_async(way.start(attempt, 3, wait=0))
         assert len(calls) == given_up(caught.value).attempts == 3
 
-    @not_yet
     def test_a_task_group_inside_the_attempt(self, way):
         """One that fails, on every version of Python."""
         calls = []
@@ -263,7 +259,6 @@ class TestStillRetryable:
             run_async(way.start(attempt, 3, wait=0))
         assert len(calls) == given_up(caught.value).attempts == 3
 
-    @not_yet
     def test_an_error_made_of_its_group(self, way):
         """Whose chain holds the group, as `raise ... from group` does."""
         calls = []

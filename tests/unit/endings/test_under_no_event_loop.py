@@ -103,11 +103,8 @@ class TestUnderNeither:
             by_hand(start(Attempts(Lost()), 1, wait=60))
         assert given_up(caught.value).reason == "attempts"
 
-    def test_an_attempt_timeout(self, request, start):
+    def test_an_attempt_timeout(self, start):
         """Cannot be kept there: RuntimeError before the attempt."""
-        if start is loop:
-            reason = "says `no running event loop`, as asyncio does"
-            request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
         attempts = Attempts("value")
         with pytest.raises(RuntimeError, match=r"asyncio.*trio"):
             by_hand(start(attempts, attempt_timeout=5))

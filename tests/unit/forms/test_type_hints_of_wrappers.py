@@ -74,30 +74,18 @@ WRAPPED = {
     "async object": AsyncObject(),
     "partial of an object": functools.partial(Object(), times=2.0),
 }
-not_yet = pytest.mark.xfail(
-    sys.version_info >= (3, 14),
-    strict=True,
-    reason="there, functools wrappers have __annotate__ in place of __annotations__",
-)
 everything = pytest.mark.parametrize("fn", WRAPPED.values(), ids=WRAPPED)
-hinted = pytest.mark.parametrize(
-    "fn",
-    [
-        pytest.param(fn, marks=not_yet if name == "lru_cache" else (), id=name)
-        for name, fn in WRAPPED.items()
-    ],
-)
 
 
 class TestTypeHints:
     """`typing.get_type_hints` and `__annotations__` never show the library's own."""
 
-    @hinted
+    @everything
     def test_typed(self, fn):
         """Resolved where the wrapped function was defined."""
         assert typing.get_type_hints(retry(3)(fn)) == HINTS
 
-    @hinted
+    @everything
     def test_annotations(self, fn):
         """As they were written."""
         found = retry(3)(fn).__annotations__
@@ -111,7 +99,7 @@ class TestTypeHints:
             expected = inspect.signature(fn, **options)
             assert inspect.signature(retry(3)(fn), **options) == expected
 
-    @hinted
+    @everything
     def test_under_fallback(self, fn):
         """Which only widens the static type."""
         if "generator" in getattr(fn, "__name__", ""):
@@ -147,13 +135,12 @@ class TestTypeHints:
         for fn in (Shop.method, Shop().method, Shop.of_class, Shop.static):
             assert typing.get_type_hints(fn) == {"number": int, "return": str}
 
-    @not_yet
     def test_of_what_is_decorated_twice(self):
         """The innermost."""
         assert typing.get_type_hints(retry(3)(retry(2)(functools.partial(sync)))) == HINTS
 
     @pytest.mark.skipif(sys.version_info < (3, 14), reason="__annotate__ is new in Python 3.14")
-    @hinted
+    @everything
     def test_annotate(self, fn):
         """The function behind the annotations gives them too, in every format."""
         import annotationlib

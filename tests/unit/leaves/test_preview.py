@@ -217,7 +217,7 @@ def attempts_made(policy):
     now, attempt = 0.0, Attempt(policy, "it", 0.0)
     while _decision.settle(attempt, OSError(), None, now):
         now += attempt.next_wait
-        attempt = attempt._following(attempt.next_wait, now)
+        attempt = attempt._following(attempt.next_wait)
     return attempt.number
 
 

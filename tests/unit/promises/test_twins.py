@@ -22,6 +22,7 @@ ALONE = {
     "check_result": "a synchronous function may return something to await by mistake",
     "reject_result": "the same",
     "expired": "only async code can end an attempt that takes too long",
+    "limit": "the same",
     "finished": "a hook or a fallback may return something that has to be awaited",
 }
 
@@ -33,22 +34,24 @@ DIFFERENCES = {
         + before = _async_backend.cancellations()
         + if type(value) is CoroutineType or _checks.is_awaitable(value):
         + value = value
-        - if not settle(attempt, error):
-        + if not settle(attempt, error, before=before):
+        - if not _decision.retry_simply(attempt, error, now) and (not settle(attempt, error)):
+        + if (_async_backend.was_canceled(before, error) or not _decision.retry_simply(attempt, error, now)) and (not settle(attempt, error, before=before)):
         - if type(value) is not checked:
         - checked = check_result(value, name)
+        - _clock.sleep(wait)
+        + _async_backend.sleep(wait)
         + before = _async_backend.cancellations()
-    """,
+    """,  # noqa: E501 - as the line is written
     "run": """
         + before = _async_backend.cancellations()
-        + scope = allowed = None
+        + scope = None
+        + allowed = None if policy.attempt_timeout is None else limit(attempt)
         + if policy.attempt_timeout is None:
         - value = fn(*args, **kwargs) if kwargs else fn(*args)
         + value = fn(*args, **kwargs) if kwargs else fn(*args)
         + if _checks.is_awaitable(value):
         + value = value
         + else:
-        + allowed = attempt.timeout
         + with _async_backend.timeout(allowed) as scope:
         + value = fn(*args, **kwargs) if kwargs else fn(*args)
         + if _checks.is_awaitable(value):
@@ -74,8 +77,8 @@ DIFFERENCES = {
     "next_attempt": """
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
-        - _clock.wait(stop, wait)
-        + _async_backend.wait(stop, wait)
+        - _clock.wait(policy.stop, wait)
+        + _async_backend.wait(policy.stop, wait)
     """,
     "interrupt": """
         + misuse = _async_backend.misuse(intruder)
