@@ -23,7 +23,7 @@ import sys
 from retrying_elegant import _checks, _clock, _deadline, web
 from retrying_elegant._attempt import Attempt
 from retrying_elegant._budget import RetryBudget
-from retrying_elegant._decision import _matches as matches
+from retrying_elegant._decision import matches
 from retrying_elegant._giveup import given_up, sign, text_of
 from retrying_elegant._policy import Policy
 
@@ -189,8 +189,8 @@ class ExchangeAttempt(Attempt):
 
     _exchange: Exchange
 
-    def _following(self, wait: float, now: float) -> Self:
-        following = super()._following(wait, now)
+    def _following(self, wait: float) -> Self:
+        following = super()._following(wait)
         following._exchange = self._exchange
         self._exchange.current = following
         return following
