@@ -1,4 +1,4 @@
-"""A server on the loopback that gives one answer to whatever it is asked."""
+"""A server on the loopback that gives one answer after the other to whatever it is asked."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 class AnsweringServer(ThreadingHTTPServer):
     """
-    The server; ``answer`` is what the next requests get, ``requests`` what has been asked.
+    The server; ``answers`` is what the next requests get, ``requests`` what has been asked.
 
-    A status, headers, and a body; each can be set at any time.
+    An answer is a status, headers and a body; the last one is repeated.
     """
 
     daemon_threads = True
@@ -23,6 +23,7 @@ class AnsweringServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[str] = []
+        self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.give(200)
 
     @property
@@ -30,7 +31,13 @@ class AnsweringServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def give(self, status: int, headers: dict[str, str] | None = None, body: str = "{}") -> None:
-        self.answer = (status, headers or {}, body.encode())
+        """From now on, this is the answer."""
+        self.answers = []
+        self.then(status, headers, body)
+
+    def then(self, status: int, headers: dict[str, str] | None = None, body: str = "{}") -> None:
+        """After the others, this is the answer."""
+        self.answers.append((status, headers or {}, body.encode()))
 
     def handle_error(self, *_: Any) -> None:
         """Clients leave at any time."""
@@ -42,7 +49,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.requests.append(self.requestline)
-        status, headers, body = self.server.answer
+        answers = self.server.answers
+        status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response_only(status)
         content = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         for name, value in {**content, **headers}.items():

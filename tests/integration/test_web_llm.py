@@ -10,14 +10,22 @@ from email.utils import formatdate
 from time import time
 
 import anthropic
+import httpx2
 import openai
 import pytest
 from answering import answering
 from fault_server import FaultServer, untrusted_tls
 
-from retrying_elegant import TryAgain, web
+from retrying_elegant import Policy, TryAgain, clients, given_up, testing, web
 
 HELLO = [{"role": "user", "content": "hello"}]
+# What both take for a message.
+ANSWER = (
+    '{"id": "1", "object": "chat.completion", "created": 1, "model": "m", "type": "message",'
+    '"role": "assistant", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn",'
+    '"usage": {"input_tokens": 1, "output_tokens": 1}, "choices": [{"index": 0, "finish_reason":'
+    '"stop", "message": {"role": "assistant", "content": "hi"}}]}'
+)
 STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -156,6 +164,43 @@ class TestStatuses:
         """The server's word goes before its status."""
         server.give(status, {"x-should-retry": told})
         assert web.transient(failure(sdk, server.url)) is (told == "true")
+
+
+@every_sdk
+class TestWholeClient:
+    """An SDK takes a client that is under a policy: the error that it raises is of the last."""
+
+    def own(self, sdk, policy, **options):
+        make = httpx2.AsyncClient if "async" in sdk else httpx2.Client
+        client = clients.httpx(make(), policy, idempotent=True, **options)
+        return {**ONCE, "http_client": client}
+
+    def test_that_succeeds_in_the_end(self, server, sdk):
+        """The SDK sees the last response alone."""
+        server.give(429, {"retry-after-ms": "7000"})
+        server.then(503, {"retry-after": "8"})
+        server.then(200, body=ANSWER)
+        with testing.instant() as instant:
+            assert ask(sdk, server.url, self.own(sdk, Policy(4, on=web.transient, wait=0)))
+        assert instant.waits == [7.0, 8.0]
+        assert len(server.requests) == 3
+
+    def test_that_gives_up(self, server, sdk):
+        """Its error is the SDK's own, and the response in it carries the record."""
+        server.give(503)
+        with testing.instant():
+            error = failure(sdk, server.url, self.own(sdk, Policy(4, on=web.transient, wait=1)))
+        assert error.status_code == 503
+        assert web.transient(error) is True
+        assert given_up(error.response).attempts == 4
+        assert len(server.requests) == 4
+
+    def test_told_not_to(self, server, sdk):
+        """The server's word is heard here, too."""
+        server.give(503, {"x-should-retry": "false"})
+        with testing.instant():
+            failure(sdk, server.url, self.own(sdk, Policy(4, on=web.transient, wait=1)))
+        assert len(server.requests) == 1
 
 
 @every_sdk
