@@ -28,7 +28,7 @@ GUIDES = {
     "backoff": ("backoff",),
     "web": ("web", "choosing", "recipes"),
     "db": ("databases",),
-    "clients": ("clients",),
+    "clients": ("clients", "coming-from"),
     "deadline": ("timeouts", "layers", "libraries"),
     "testing": ("testing",),
     "instrumentation": ("observing", "at-scale"),

@@ -110,7 +110,7 @@ from urllib3 import Retry
                     "Retry(3)",
                     "Policy(4, on=web.transient, wait=0)",
                     "Not the same: for `Retry-After: 30000` the call sleeps there, six hours, or "
-                    "eight before urllib3 2.7. Here a policy gives up if a server asks for more "
+                    "eight before urllib3 2.6.3. Here a policy gives up if a server asks for more "
                     "than `max_retry_after` of `web.Transient`, 120 s.",
                     (MUCH_LATER, WELL),
                     differ={"sent": (2, 1), "waits": ([21600], []), "ended": (200, 503)},
