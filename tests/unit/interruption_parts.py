@@ -7,6 +7,8 @@ that what holds here does not depend on luck or on the interpreter.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
 import threading
 from typing import TYPE_CHECKING, ClassVar
@@ -114,6 +116,30 @@ def interrupted(
 
     with _Steps(codes, step):
         return run()
+
+
+@contextlib.contextmanager
+def before_call(
+    functions: dict[str, Callable[..., Any]], owner: type, number: int, interrupt: Callable[[], Any]
+) -> Iterator[None]:
+    """Call *interrupt* before the call of that *number* of *functions*, methods of *owner*."""
+    count = itertools.count()
+
+    def wrap(method: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: object) -> object:
+            if next(count) == number:
+                interrupt()
+            return method(*args)
+
+        return wrapped
+
+    for name, method in functions.items():
+        setattr(owner, name, wrap(method))
+    try:
+        yield
+    finally:
+        for name, method in functions.items():
+            setattr(owner, name, method)
 
 
 def in_turns(

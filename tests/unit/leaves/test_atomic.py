@@ -9,7 +9,7 @@ from itertools import chain, permutations, repeat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interruption_parts import codes_of, in_turns, interrupted
+from interruption_parts import before_call, codes_of, in_turns, interrupted
 
 from retrying_elegant import RetryBudget
 from retrying_elegant._atomic import Cell
@@ -121,6 +121,22 @@ class TestInterrupted:
                 break
             assert ([result, *inside], budget.tokens) in possible
         assert 5 < place < 1000
+
+    @pytest.mark.parametrize("tokens", range(4))
+    @pytest.mark.parametrize("inner", OPERATIONS)
+    @pytest.mark.parametrize("outer", OPERATIONS)
+    def test_before_every_step(self, outer, inner, tokens):
+        """The same, without the help of a tracer."""
+        possible = outcomes_in_any_order(tokens, [outer, inner])
+        steps = {"newest": Cell.newest, "replace": Cell.replace}
+        for number in range(9):
+            budget, inside = a_budget(tokens), []
+            use = partial(OPERATIONS[inner], budget)
+            with before_call(steps, Cell, number, lambda: inside.append(use())):  # noqa: B023
+                result = OPERATIONS[outer](budget)
+            if not inside:
+                break
+            assert ([result, *inside], budget.tokens) in possible
 
     @pytest.mark.parametrize("outer", OPERATIONS)
     @pytest.mark.parametrize("inner", OPERATIONS)

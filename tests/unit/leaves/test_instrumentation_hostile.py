@@ -8,7 +8,7 @@ from itertools import chain, repeat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interruption_parts import codes_of, in_turns, interrupted
+from interruption_parts import before_call, codes_of, in_turns, interrupted
 from ways import Flaky
 
 from retrying_elegant import instrumentation, retry
@@ -115,6 +115,31 @@ class TestInterrupted:
             if not done:
                 break
         assert 20 < place < 1000
+
+    @pytest.mark.parametrize("outer", ["open", "close"])
+    def test_before_every_step(self, outer):
+        """The same, without the help of a tracer."""
+        steps = {"newest": Cell.newest, "replace": Cell.replace}
+        for number in range(20):
+            first, second, opened = [], [], []
+            handle = instrumentation.observe(first.append) if outer == "close" else None
+
+            def interrupt(second=second, opened=opened):
+                opened.append(instrumentation.observe(second.append))
+
+            with before_call(steps, Cell, number, interrupt):
+                if handle is None:
+                    handle = instrumentation.observe(first.append)
+                else:
+                    handle.close()
+            if not opened:
+                break
+            assert observed(first, second) == [outer == "open", True]
+            opened[0].close()
+            handle.close()
+            assert observed(first, second) == [False, False]
+        handle.close()
+        assert 3 < number < 20
 
     @pytest.mark.slow
     @given(

@@ -322,6 +322,12 @@ class TestLimit:
         run_inside(testing.limit(2), leave)
         assert calls_of(way, 3) == 3
 
+    @pytest.mark.parametrize("n", [None, "2", 2.0, True])
+    def test_what_is_not_a_number_of_attempts(self, n):
+        """None, which would be no limit, included."""
+        with pytest.raises(TypeError, match="n="):
+            testing.limit(n)
+
     def test_the_policy_itself_is_not_changed(self):
         """What a function says of its policy stays true."""
         decorated = retry(5)(Flaky(["value"]))

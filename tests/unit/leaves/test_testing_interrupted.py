@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain, repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from interruption_parts import codes_of, in_turns, interrupted
+from interruption_parts import before_call, codes_of, in_turns, interrupted
 from testing_parts import calls_of
 from ways import Flaky
 
@@ -83,6 +84,38 @@ class TestInterrupted:
             if not done:
                 break
         assert 20 < place < 1000
+
+    @pytest.mark.parametrize("inner", SWITCHES)
+    @pytest.mark.parametrize("outer", SWITCHES)
+    def test_before_every_step(self, own_waits, outer, inner):
+        """The same, without the help of a tracer."""
+        before = in_force()
+        with SWITCHES[outer](), SWITCHES[inner]():
+            both = in_force()
+        steps = {"newest": Cell.newest, "replace": Cell.replace}
+        for number in range(20):
+            with Entered() as entered:
+                turn_on = partial(entered.turn_on, SWITCHES[inner]())
+                with before_call(steps, Cell, number, turn_on):
+                    entered.turn_on(SWITCHES[outer]())
+                if len(entered.switches) == 1:
+                    break
+                assert in_force() == both
+            assert in_force() == before
+        assert 3 < number < 20
+
+    def test_a_wait_before_every_step_of_a_wait(self, instant):
+        """Both count."""
+        steps = {"newest": Cell.newest, "replace": Cell.replace}
+        for number in range(9):
+            before = _clock.time.monotonic()
+            instant.waits.clear()
+            with before_call(steps, Cell, number, lambda: _clock.time.sleep(500)):
+                _clock.time.sleep(1000)
+            if len(instant.waits) == 1:
+                break
+            assert round(_clock.time.monotonic() - before, -2) == 1500
+        assert 2 < number < 9
 
     def test_a_wait_in_the_middle_of_a_wait(self, instant):
         """The clock jumps by both, and both are listed."""
