@@ -279,6 +279,15 @@ class TestWhatTheUserGets:
         said = [line.rpartition(": ")[2] for line in answer.record.history]
         assert said == ["503 Service Unavailable", "502 Bad Gateway", "500 Internal Server Error"]
 
+    def test_the_error_that_the_client_makes_of_it(self, way, server):
+        """It has the record too."""
+        with way.session(QUICK.replace(attempts=2)) as session:
+            answer = session.fetch("GET", server.play(reply(503)))
+            with pytest.raises(way.error) as caught:
+                session.raise_for_status(answer)
+        assert given_up(caught.value) == answer.record
+        assert given_up(caught.value).attempts == 2
+
     def test_the_client_own_exception(self, way, server):
         """The same class as without us, with note and record."""
         url = server.play(RESET)
