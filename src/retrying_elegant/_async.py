@@ -83,8 +83,13 @@ def wrap(
                     with context_kept(attempt._error):
                         raise attempt._error
                 attempt = following
+                attempt._stage = RUNNING
                 del following  # as below
                 before = _async_backend.cancellations()
+        except BaseException:
+            if attempt is not None:
+                _decision.leave(attempt)
+            raise
         finally:
             del attempt  # the error's traceback holds this frame
 
@@ -144,6 +149,9 @@ async def run(
             return await finished(fallback(attempt))
         with context_kept(attempt._error):
             raise attempt._error
+    except BaseException:
+        _decision.leave(attempt)
+        raise
     finally:
         # The error's traceback holds this frame: a reference from here to it would be a cycle.
         del attempt
@@ -225,6 +233,14 @@ async def next_attempt(attempt: A) -> A | None:
                 await _async_backend.wait(policy.stop, wait)
             if is_bounded:
                 follows = _decision.confirm(attempt, _clock.time.monotonic())
+        if follows:
+            if is_unseen:
+                attempt._next(wait)
+                return attempt
+            following = attempt._following(wait)
+            if policy.reset_after is not None:
+                following._began = _clock.time.monotonic()
+            return following
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
         intruder = await interrupt(attempt, error)
         try:
@@ -233,18 +249,10 @@ async def next_attempt(attempt: A) -> A | None:
         finally:
             del intruder  # its traceback holds this frame
     except BaseException:
-        _decision.abandon(attempt)
+        _decision.leave(attempt)
         raise
-    if not follows:
-        await end(attempt)
-        return None
-    if is_unseen:
-        attempt._next(wait)
-        return attempt
-    following = attempt._following(wait)
-    if policy.reset_after is not None:
-        following._began = _clock.time.monotonic()
-    return following
+    await end(attempt)
+    return None
 
 
 async def interrupt(attempt: Attempt, intruder: Exception) -> Exception:

@@ -41,10 +41,10 @@ class BlockAttempt(Attempt):
         return self._hand_over(following, wait)
 
     def _next(self, wait: float) -> None:
-        super()._next(wait)
         # Calls that run side by side wait side by side: the longest counts, not the sum.
         block = self._block
-        block._slept = max(block._slept, self._slept)
+        block._slept = max(block._slept, self._slept + wait)
+        super()._next(wait)
 
     def _limit(self) -> float | None:
         """As the base class has it; the timeout remains that of the block in a new series too."""

@@ -98,15 +98,16 @@ def settle(
         limit = None
         if policy.timeout is not None or _deadline.innermost() is not None:
             limit = attempt._limit()
-        outcome = decide(policy, error, attempt, attempt._number, elapsed, limit, timed_out)
+        outcome: Any = decide(policy, error, attempt, attempt._number, elapsed, limit, timed_out)
     except Exception as trouble:
         attempt._stage = BROKEN
         # It would end a loop of the caller's, silently.
         if issubclass(type(trouble), StopIteration):
             raise RuntimeError("a predicate or wait callable raised StopIteration") from trouble
         raise
-    if isinstance(outcome, str):
-        give_up(attempt, outcome)
+    # Not by a call, after which a signal handler might raise: a token may have been taken.
+    if outcome.__class__ is str:
+        give_up(attempt, outcome)  # type: ignore[arg-type]  # it is a reason
         return False
     attempt._stage = WAITING
     attempt._outcome = outcome
@@ -240,7 +241,7 @@ def abandon(attempt: Attempt) -> None:
 
 
 def leave(attempt: Attempt) -> None:
-    """Put back what a retry has cost that will not be made because the loop was left."""
+    """Put back what a retry has cost that will not be made, even if it was about to begin."""
     if attempt._stage is NEW and attempt._number + attempt._earlier > 1:
         attempt._stage = WAITING  # it was decided, and has not begun
     abandon(attempt)

@@ -162,26 +162,26 @@ def hook_failed(hook: object, attempt: Attempt) -> None:
 def _log(logger: Logger, level: int, template: str, *args: object, **options: Any) -> None:
     if _is_logging.get():
         return
-    token = _is_logging.set(True)
     try:
+        _is_logging.set(True)  # in the `try`: an interruption may follow at once
         logger.log(level, template, *args, **options)
     finally:
-        _is_logging.reset(token)
+        _is_logging.set(False)
 
 
 def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
     """Notify *observers*; one that raises is logged and changes nothing."""
     if _is_observing.get():
         return
-    token = _is_observing.set(True)
     try:
+        _is_observing.set(True)  # in the `try`: an interruption may follow at once
         for observer in observers:
             try:
                 observer(attempt)
             except Exception:  # noqa: BLE001 - whatever it raises
                 hook_failed(observer, attempt)
     finally:
-        _is_observing.reset(token)
+        _is_observing.set(False)
 
 
 def _find_loggers() -> Any:

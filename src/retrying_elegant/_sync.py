@@ -84,7 +84,12 @@ def wrap(
                     with context_kept(attempt._error):
                         raise attempt._error
                 attempt = following
+                attempt._stage = RUNNING
                 del following  # as below
+        except BaseException:
+            if attempt is not None:
+                _decision.leave(attempt)
+            raise
         finally:
             del attempt  # the error's traceback holds this frame
 
@@ -132,6 +137,9 @@ def run(
             return fallback(attempt)
         with context_kept(attempt._error):
             raise attempt._error
+    except BaseException:
+        _decision.leave(attempt)
+        raise
     finally:
         # The error's traceback holds this frame: a reference from here to it would be a cycle.
         del attempt
@@ -215,6 +223,14 @@ def next_attempt(attempt: A) -> A | None:
                 _clock.wait(policy.stop, wait)
             if is_bounded:
                 follows = _decision.confirm(attempt, _clock.time.monotonic())
+        if follows:
+            if is_unseen:
+                attempt._next(wait)
+                return attempt
+            following = attempt._following(wait)
+            if policy.reset_after is not None:
+                following._began = _clock.time.monotonic()
+            return following
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
         intruder = interrupt(attempt, error)
         try:
@@ -223,18 +239,10 @@ def next_attempt(attempt: A) -> A | None:
         finally:
             del intruder  # its traceback holds this frame
     except BaseException:
-        _decision.abandon(attempt)
+        _decision.leave(attempt)
         raise
-    if not follows:
-        end(attempt)
-        return None
-    if is_unseen:
-        attempt._next(wait)
-        return attempt
-    following = attempt._following(wait)
-    if policy.reset_after is not None:
-        following._began = _clock.time.monotonic()
-    return following
+    end(attempt)
+    return None
 
 
 def interrupt(attempt: Attempt, intruder: Exception) -> Exception:

@@ -8,6 +8,7 @@ that what holds here does not depend on luck or on the interpreter.
 from __future__ import annotations
 
 import contextlib
+import dis
 import itertools
 import sys
 import threading
@@ -27,7 +28,7 @@ class _Traced:
     """Calls *step* before each instruction of *codes* in the thread that enters it."""
 
     def __init__(self, codes: set[CodeType], step: Callable[[], None]) -> None:
-        self.codes, self.step = codes, step
+        self.codes, self.step = {id(code) for code in codes}, step
 
     def __enter__(self) -> None:
         self.before = sys.gettrace()
@@ -37,7 +38,7 @@ class _Traced:
         sys.settrace(self.before)
 
     def _called(self, frame: FrameType, event: str, arg: object) -> Any:
-        if frame.f_code not in self.codes:
+        if id(frame.f_code) not in self.codes:
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
@@ -177,3 +178,64 @@ def in_turns(
     for each in threads:
         each.join(timeout=60)
     return results
+
+
+def raised_at(
+    codes: set[CodeType], run: Callable[[], object], error: type[BaseException]
+) -> Iterator[tuple[object, str]]:
+    """
+    Run again and again, each time raising *error* at another place where a handler might.
+
+    These are, in *codes*: where a function begins, where a call of something else has returned,
+    and where a loop jumps back.  Yields what *run* returned (or the exception), and the place.
+    """
+    # By identity: the hash of a code object is that of all that it holds.
+    instructions = {
+        id(code): {each.offset: each.opname for each in dis.get_instructions(code)}
+        for code in codes
+    }
+    place = 0
+    while True:
+        state = _Raising(instructions, error, place)
+        with _Steps(codes, state.step):
+            try:
+                outcome: object = run()
+            except BaseException as raised:
+                outcome = raised
+        if state.where is None:
+            return
+        yield outcome, state.where
+        place += 1
+
+
+class _Raising:
+    def __init__(
+        self, instructions: dict[int, dict[int, str]], error: type[BaseException], place: int
+    ) -> None:
+        self.instructions, self.error, self.place = instructions, error, place
+        self.count = 0
+        self.where: str | None = None
+        self.last: tuple[FrameType, str] | None = None
+
+    def step(self) -> None:
+        if self.where is not None:
+            return
+        frame = sys._getframe()
+        while (names := self.instructions.get(id(frame.f_code))) is None:
+            assert frame.f_back is not None
+            frame = frame.f_back
+        last, self.last = self.last, (frame, names[frame.f_lasti])
+        if last is None or last[0] is not frame or not last[1].startswith(_CHECKS):
+            return
+        if self.last[1] == "PUSH_EXC_INFO":  # the call has not returned
+            return
+        if self.count == self.place:
+            line = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+            self.where = f"{line} after {last[1]}"
+            self.last = None
+            raise self.error
+        self.count += 1
+
+
+# After these CPython delivers signals.
+_CHECKS = ("RESUME", "CALL", "JUMP_BACKWARD")

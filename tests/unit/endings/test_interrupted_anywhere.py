@@ -1,0 +1,146 @@
+"""Contract 10: a retry that was decided and then not made returns its token, whatever the reason.
+
+Here the reason is an exception that a signal handler raises, such as Ctrl-C, at each place in turn
+where CPython may run the handler: not only in the wait, where it nearly always comes.
+"""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from interruption_parts import raised_at
+
+import retrying_elegant
+from retrying_elegant import RetryBudget, _reporting, retry, retrying
+from retrying_elegant._atomic import Cell
+
+MODULES = [
+    "_atomic",
+    "_attempt",
+    "_block",
+    "_budget",
+    "_clock",
+    "_decision",
+    "_loop",
+    "_reporting",
+    "_sync",
+    "_tracebacks",
+]
+CAPACITY, FAILURES = 9, 2
+
+
+def codes_in(thing):
+    """The code of a function, with that of the functions in it, or of the methods of a class."""
+    if isinstance(thing, types.CodeType):
+        yield thing
+        for constant in thing.co_consts:
+            if isinstance(constant, types.CodeType):
+                yield from codes_in(constant)
+    elif isinstance(thing, types.FunctionType):
+        yield from codes_in(thing.__code__)
+    elif isinstance(thing, (classmethod, staticmethod)):
+        yield from codes_in(thing.__func__)
+    elif isinstance(thing, property):
+        yield from codes_in(thing.fget)
+    elif isinstance(thing, type):
+        for member in vars(thing).values():
+            if not isinstance(member, type):
+                yield from codes_in(member)
+
+
+def library_codes():
+    """The code of everything in the library that a synchronous call runs."""
+    codes = set()
+    for name in MODULES:
+        for thing in vars(getattr(retrying_elegant, name)).values():
+            if getattr(thing, "__module__", "").startswith("retrying_elegant"):
+                codes |= set(codes_in(thing))
+    return codes - {RetryBudget.__init__.__code__, Cell.__init__.__code__}
+
+
+class Call:
+    """One call that fails twice, its budget, and how often it was made."""
+
+    def __init__(self):
+        self.budget = RetryBudget(CAPACITY, 0)
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        if self.calls <= FAILURES:
+            raise OSError
+        return "value"
+
+    @property
+    def taken(self):
+        return CAPACITY - self.budget.tokens
+
+    @property
+    def retries(self):
+        return max(self.calls - 1, 0)
+
+
+def by_decorator(call, options):
+    return retry(wait=0, budget=call.budget, **options)(call)()
+
+
+def by_loop(call, options):
+    for attempt in retrying(wait=0, budget=call.budget, **options):
+        with attempt:
+            value = call()
+    return value
+
+
+def by_block(call, options):
+    with retrying(wait=0, budget=call.budget, **options) as run:
+        return run(call)
+
+
+OPTIONS = {
+    "simple": {},
+    "timeout": {"timeout": 60},
+    "hooks": {"on_retry": id, "on_success": id},
+    "reset": {"reset_after": 60},
+}
+
+
+class TestInterruptedAnywhere:
+    """The token is back, unless the retry has begun."""
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param(options, id=name, marks=[] if name == "simple" else pytest.mark.slow)
+            for name, options in OPTIONS.items()
+        ],
+    )
+    @pytest.mark.parametrize("form", [by_decorator, by_loop, by_block])
+    def test_at_every_place(self, form, options):
+        """What has been taken is what has been called again."""
+        calls = []
+
+        def run():
+            calls.append(Call())
+            return form(calls[-1], options)
+
+        wrong, places = [], 0
+        for outcome, place in raised_at(library_codes(), run, KeyboardInterrupt):
+            places += 1
+            call = calls[-1]
+            assert isinstance(outcome, KeyboardInterrupt), place
+            # For the fastest of the wrappers, the jump back to the call is the beginning of it.
+            begun = "plain" in place and "JUMP_BACKWARD" in place
+            # Nor is anything muted for good.
+            assert not _reporting._is_logging.get(), place
+            assert not _reporting._is_observing.get(), place
+            if call.taken - call.retries not in ([0, 1] if begun else [0]):
+                wrong.append((place, call.taken, call.retries))
+        assert wrong == []
+        assert places > 40
+
+    def test_an_uninterrupted_call(self):
+        """It is as it should be."""
+        call = Call()
+        assert by_decorator(call, {}) == "value"
+        assert call.taken == call.retries == FAILURES
