@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # How many examples of a law are tried; no test sets a number of its own.
 for profile, numbers in {
-    "quick": {"max_examples": 40, "derandomize": True},  # the same ones each time
+    "quick": {"max_examples": 30, "derandomize": True},  # the same ones each time
     "thorough": {"max_examples": 200},
 }.items():
     settings.register_profile(

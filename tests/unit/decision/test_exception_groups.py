@@ -107,3 +107,15 @@ class TestGroupsOfControlFlow:
             way.run(flaky, on=lambda error: [asked.append(error)])
         assert caught.value is error
         assert (flaky.calls, asked) == (1, [])
+
+
+class TestGroupsAndTuples:
+    """In a tuple, what follows the classes is evaluated where they do not match."""
+
+    def test_a_predicate_after_a_class(self, way):
+        """One leaf is not an OSError, and the predicate has the whole group."""
+        group = ExceptionGroup("several", [OSError("down"), ValueError("no")])
+        seen = []
+        flaky = Flaky([group, "value"])
+        assert way.run(flaky, on=(OSError, lambda error: seen.append(error) or True)) == "value"
+        assert seen == [group]

@@ -14,7 +14,7 @@ from ways import WAYS, run_async
 
 from retrying_elegant import RetryBudget, RetryError
 
-CALLS = 100
+CALLS = 50
 CHAINS = [None, "__cause__", "__context__"]
 
 
