@@ -5,16 +5,23 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 import documents
 import pytest
 
 import retrying_elegant
 
+# Subclass what they wrap, so they cannot be imported without it.
+NEEDED = {
+    "retrying_elegant.clients._aiohttp": "aiohttp",
+    "retrying_elegant.clients._requests": "requests",
+}
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(retrying_elegant.__path__, "retrying_elegant.")
     if module.name != "retrying_elegant.__main__"
+    and find_spec(NEEDED.get(module.name, "retrying_elegant"))
 ]
 
 
