@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from threading import Lock
 from weakref import ref
 
 try:
@@ -64,6 +65,7 @@ class Middleware:
         if policy is None:
             return await handler(request)
         exchange = _Exchange(self._rules, policy, request, handler, call)
+        call.is_over = False
         try:
             try:
                 await _async.run(exchange.first_attempt(request.url.host), exchange.attempt)
@@ -72,11 +74,18 @@ class Middleware:
                     call.note_final(request, error)
                     raise
             response: ClientResponse = exchange.hand_over()
+            call.is_over = response.status not in _REDIRECTS
             return response
+        except BaseException:
+            call.is_over = call.final is None
+            raise
         finally:
             if exchange.response is not None:
                 exchange.response.close()
             exchange.release()
+
+
+_REDIRECTS = (301, 302, 303, 307, 308)  # which aiohttp may follow, in the same call
 
 
 class _Exchange(Exchange):
@@ -100,6 +109,8 @@ class _Exchange(Exchange):
             if policy.timeout is None or policy.timeout > self._left:
                 policy = policy.replace(timeout=self._left)
         body = _PayloadBody(request.body)
+        if body.is_repeatable:
+            _serialize(request.body)
         super().__init__(rules, policy, request, request.method, request.headers, body)
         self._handler = handler
 
@@ -230,32 +241,34 @@ class _Call:
     switch that off, but it recognizes the repetition, and raises its final error again.
     """
 
-    __slots__ = ("_before", "_key", "_was_repeated", "began", "final")
+    __slots__ = ("_before", "_key", "_was_repeated", "began", "final", "is_over")
 
     def __init__(self, key: Any, before: _Call | None) -> None:
         self._key = key
-        self._before = before
+        self._before = before  # a call that this one was made within, by another middleware
         self._was_repeated = False
         self.began = _clock.time.monotonic()
         self.final: Exception | None = None  # what the call ended with, if it will be repeated
+        self.is_over = True  # whether no further request of this call is to come
 
     @classmethod
     def of(cls, request: ClientRequest) -> _Call:
         """Return the call that *request* belongs to."""
-        key = _key_of(request)
-        known = this = _calls.get()
-        depth = 0
-        while this is not None and key is not None:
+        key, this = _key_of(request), _calls.get()
+        if key is None:
+            return cls(None, None)
+        open_calls: list[_Call] = []
+        while this is not None and len(open_calls) < _NESTED:
             if this._key is key:
                 return this
-            depth += 1
-            # Calls within calls, as of a middleware that fetches a token, are not nested deep.
-            if depth == _NESTED:
-                this._before = None
+            if not this.is_over:
+                open_calls.append(this)
             this = this._before
-        call = cls(key, known)
-        if key is not None:
-            _calls.set(call)
+        before = None
+        for this in reversed(open_calls):  # what is over is forgotten
+            this._before, before = before, this
+        call = cls(key, before)
+        _calls.set(call)
         return call
 
     def note_final(self, request: ClientRequest, error: Exception) -> None:
@@ -273,7 +286,7 @@ class _Call:
             del error
 
 
-_NESTED = 4
+_NESTED = 16  # calls within calls that are remembered, as of a middleware that fetches a token
 _calls: ContextVar[_Call | None] = ContextVar("retrying_elegant.clients.aiohttp", default=None)
 
 
@@ -323,11 +336,45 @@ def _repeats(request: ClientRequest, error: Exception) -> bool:
 
 
 def _file_of(payload: IOBasePayload) -> Any:
-    """Return the file that *payload* sends; None where that is not known."""
-    return getattr(payload, "_value", _UNKNOWN)
+    """Return the file that *payload* sends, or where that is not known, what is not seekable."""
+    return getattr(payload, "_value", iter(()))
 
 
-_UNKNOWN = object()
+def _serialize(payload: Any) -> None:
+    """
+    Have the file that *payload* sends read by one thread at a time.
+
+    aiohttp reads files in threads.  One that still reads for an attempt that has failed would
+    move the file under the next one, and that would send less than all.
+    """
+    if isinstance(payload, MultipartWriter):
+        for part, *_ in payload:
+            _serialize(part)
+    elif isinstance(payload, IOBasePayload):
+        inside: Any = payload
+        if not isinstance(inside._value, _Serialized):
+            inside._value = _Serialized(inside._value)
+
+
+class _Serialized:
+    """A file with a lock."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._lock = Lock()
+
+    def read(self, *args: Any) -> Any:
+        """Read when no other thread does."""
+        with self._lock:
+            return self._file.read(*args)
+
+    def seek(self, *args: Any) -> Any:
+        """Seek when no other thread reads."""
+        with self._lock:
+            return self._file.seek(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 async def _settle(request: ClientRequest) -> None:

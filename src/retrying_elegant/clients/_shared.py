@@ -551,10 +551,10 @@ class TimeLimit:
         source: What is read; where it has no ``fileno()``, it is not a socket and cannot block.
     """
 
-    def __init__(self, source: Any, seconds: float = MOST_SECONDS) -> None:
+    def __init__(self, source: Any, seconds: float | None = None) -> None:
         self.has_passed = False
         self._source: Any = source
-        self._seconds = seconds
+        self._seconds = MOST_SECONDS if seconds is None else seconds
         self._timer: Any = None
         self._socket: Any = None
 

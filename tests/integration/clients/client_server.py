@@ -209,6 +209,8 @@ class ScriptedServer:
             steps = self._scripts.get(target.partition("?")[0], [reply(404)])
             step = steps.pop(0) if len(steps) > 1 else steps[0]
         if not getattr(step, "is_early", False):
+            if headers.get("expect", "").lower() == "100-continue":
+                connection.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             connection.read_body(request)
         return bool(step(connection, request))
 

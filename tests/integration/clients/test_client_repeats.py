@@ -485,6 +485,26 @@ class TestBodies:
         assert answer.status == 200
         assert server.bodies[-1] == body
 
+    def test_a_file_that_is_still_read(self, server, tmp_path):
+        """aiohttp reads it in a thread, which outlives the attempt that failed."""
+        import time
+
+        from client_ways import WAYS
+
+        class Slow(io.FileIO):
+            def read(self, size=-1):
+                time.sleep(0.1)
+                return super().read(size)
+
+        (way,) = (way for way in WAYS if way.name == "aiohttp")
+        body = os.urandom(600_000)
+        (tmp_path / "body").write_bytes(body)
+        for _ in range(3):
+            url = server.play(reply(503, is_early=True, close=True), reply(200))
+            with way.session(QUICK) as session:
+                assert session.fetch("PUT", url, Slow(tmp_path / "body")).status == 200
+            assert server.bodies[1:] == [body]
+
 
 class TestAnswersArriveAsEver:
     """What a response is to the user does not change."""

@@ -1,0 +1,246 @@
+"""What is private to aiohttp, against the real package; and requests without it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import aiohttp
+import pytest
+from client_server import CLOSE, RESET, reply
+
+from retrying_elegant import Policy, clients, given_up, web
+from retrying_elegant.clients import _aiohttp
+
+QUICK = Policy(4, on=web.transient, wait=0)
+
+
+def fetch(url, *middlewares, policy=QUICK, method="GET", session_options=None, **options):
+    """The status, body and record of what a session gets."""
+
+    async def call():
+        chain = [*middlewares, clients.aiohttp(policy)]
+        async with (
+            aiohttp.ClientSession(middlewares=chain, **(session_options or {})) as session,
+            session.request(method, url, **options) as response,
+        ):
+            return response.status, await response.read(), given_up(response)
+
+    return asyncio.run(call())
+
+
+class TestItIsThere:
+    """If one of these fails, aiohttp has changed: see what is private in the module."""
+
+    def test_all_of_it(self, server):
+        """A request under the middleware has what is looked for."""
+        seen = []
+
+        async def look(request, handler):
+            payload = request.body
+            seen.append(
+                {
+                    "key": _aiohttp._key_of(request) is not None,
+                    "timer": hasattr(request._timer, "assert_timeout"),
+                    "total": _aiohttp._total_of(handler),
+                    "repeats": _aiohttp._repeats(request, aiohttp.ServerDisconnectedError()),
+                    "file": isinstance(_aiohttp._file_of(payload), _aiohttp._Serialized),
+                    "close": hasattr(request, "close"),
+                    "expect": hasattr(request, "update_expect_continue"),
+                }
+            )
+            return await handler(request)
+
+        async def call():
+            timeout = aiohttp.ClientTimeout(total=7)
+            chain = [clients.aiohttp(QUICK), look]
+            async with (
+                aiohttp.ClientSession(middlewares=chain, timeout=timeout) as session,
+                session.put(server.play(reply()), data=io.BytesIO(b"x")),
+            ):
+                pass
+
+        asyncio.run(call())
+        assert seen == [dict.fromkeys(seen[0], True) | {"total": 7.0}]
+
+
+class TestWithoutIt:
+    """Where it is gone, requests are sent and retried all the same."""
+
+    @pytest.fixture(
+        params=["_key_of", "_total_of", "_repeats", "_has_expired", "_file_of", "_settle"]
+    )
+    def gone(self, request, monkeypatch):
+        """One of the functions as it is where aiohttp has changed."""
+
+        async def settle(request):
+            pass
+
+        replaced = {
+            "_key_of": lambda request: None,
+            "_total_of": lambda handler: None,
+            "_repeats": lambda request, error: False,
+            "_has_expired": lambda request: False,
+            "_file_of": lambda payload: iter(()),
+            "_settle": settle,
+        }
+        monkeypatch.setattr(_aiohttp, request.param, replaced[request.param])
+
+    @pytest.mark.usefixtures("gone")
+    def test_retried(self, server):
+        """A failed response, and a broken connection."""
+        assert fetch(server.play(reply(503), reply(200, b"done")))[:2] == (200, b"done")
+        assert fetch(server.play(CLOSE, reply(200, b"done")))[:2] == (200, b"done")
+        assert fetch(server.play(reply(503)))[0] == 503
+        with pytest.raises(aiohttp.ClientError):
+            fetch(server.play(RESET))
+
+    @pytest.mark.usefixtures("gone")
+    def test_bodies(self, server):
+        """Whole, or not again."""
+        for data in (b"data", io.BytesIO(b"data")):
+            fetch(server.play(reply(503), reply(200)), method="PUT", data=data)
+            assert set(server.bodies) == {b"data"}
+
+    def test_attributes_that_are_missing(self):
+        """No error."""
+
+        class Bare:
+            method = "GET"
+            session = object()
+
+        bare = Bare()
+        assert _aiohttp._key_of(bare) is None
+        assert _aiohttp._has_expired(bare) is False
+        assert _aiohttp._repeats(bare, aiohttp.ServerDisconnectedError()) is False
+        assert not _aiohttp.Body(_aiohttp._file_of(bare)).is_repeatable
+        asyncio.run(_aiohttp._settle(bare))
+        for handler in (None, bare, lambda request: None, len):
+            assert _aiohttp._total_of(handler) is None
+
+    def test_a_chain_without_end(self):
+        """Of handlers that hold each other."""
+
+        def make():
+            async def handler(request):
+                return handler
+
+            return handler
+
+        assert _aiohttp._total_of(make()) is None
+
+
+class TestItsOwnRepetition:
+    """aiohttp repeats an idempotent request once, and its middlewares with it."""
+
+    def test_one_call_after_the_other(self, server):
+        """Each is made as often as its policy says, in one task."""
+
+        async def calls():
+            middlewares = [clients.aiohttp(QUICK.replace(attempts=2))]
+            counts = []
+            async with aiohttp.ClientSession(middlewares=middlewares) as session:
+                for _ in range(3):
+                    url = server.play(RESET)
+                    with pytest.raises(aiohttp.ClientOSError) as caught:
+                        await session.get(url)
+                    counts.append((len(server.requests), given_up(caught.value).attempts))
+            return counts
+
+        assert asyncio.run(calls()) == [(2, 2)] * 3
+
+    def test_calls_within_calls(self, server):
+        """As of a middleware that fetches a token, with a request that fails and is repeated."""
+        token = server.play(RESET, path="/token")
+        depth = []
+
+        async def authenticate(request, handler):
+            if request.url.path != "/token":
+                for _ in range(5):
+                    with pytest.raises(aiohttp.ClientOSError):
+                        await request.session.get(token)
+                    depth.append(1)
+            return await handler(request)
+
+        policy = QUICK.replace(attempts=2)
+        url = server.play(RESET)
+        with pytest.raises(aiohttp.ClientOSError):
+            fetch(url, authenticate, policy=policy)
+        sent = [request.target for request in server.requests]
+        assert sent.count("/token") == 2 * len(depth)
+        assert len(sent) - sent.count("/token") == 2
+
+    def test_a_redirect_and_then_a_failure(self, server):
+        """The repetition is of the hop that failed."""
+        end = server.play(RESET, path="/end")
+        url = server.play(reply(302, headers={"Location": end}))
+        with pytest.raises(aiohttp.ClientOSError):
+            fetch(url, policy=QUICK.replace(attempts=3))
+        assert [request.target for request in server.requests].count("/end") == 3
+
+    def test_with_a_body(self, server):
+        """Which it would send again, too."""
+        for data in (b"data", io.BytesIO(b"data")):
+            url = server.play(RESET)
+            with pytest.raises(aiohttp.ClientOSError):
+                fetch(url, policy=QUICK.replace(attempts=3), method="PUT", data=data)
+            assert server.bodies == [b"data"] * 3
+
+    def test_the_error_is_the_one_that_was_given_up_on(self, server):
+        """With its record, and the traceback of the real failure."""
+        with pytest.raises(aiohttp.ClientOSError) as caught:
+            fetch(server.play(RESET))
+        assert given_up(caught.value).attempts == 4
+        assert caught.traceback[-1].name == "read"
+
+
+class TestOfAiohttpOnly:
+    """What only aiohttp has."""
+
+    def test_a_session_that_raises_for_status(self, server):
+        """Its error has record and note."""
+        url = server.play(reply(503))
+        with pytest.raises(aiohttp.ClientResponseError) as caught:
+            fetch(url, session_options={"raise_for_status": True})
+        assert given_up(caught.value).attempts == 4
+        assert "gave up on GET" in caught.value.__notes__[0]
+
+    def test_expect_100_continue(self, server):
+        """Asked for each time."""
+        url = server.play(reply(503), reply(200))
+        assert fetch(url, method="PUT", data=b"data", expect100=True)[0] == 200
+        assert server.bodies == [b"data"] * 2
+
+    def test_a_websocket_that_is_not_accepted(self, server):
+        """Its handshake is a GET."""
+        url = server.play(reply(503))
+
+        async def connect():
+            middlewares = [clients.aiohttp(QUICK)]
+            async with aiohttp.ClientSession(middlewares=middlewares) as session:
+                await session.ws_connect(url)
+
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            asyncio.run(connect())
+        assert len(server.requests) == 4
+
+    def test_an_error_of_another_middleware(self, server):
+        """Inside ours it is an attempt's; it is judged like any other."""
+        calls = []
+
+        async def broken(request, handler):
+            calls.append(request)
+            if len(calls) < 3:
+                raise aiohttp.ClientConnectionError("http://host/secret")
+            return await handler(request)
+
+        async def call():
+            chain = [clients.aiohttp(QUICK), broken]
+            async with (
+                aiohttp.ClientSession(middlewares=chain) as session,
+                session.get(server.play(reply(200))) as response,
+            ):
+                return response.status
+
+        assert asyncio.run(call()) == 200
+        assert len(calls) == 3
