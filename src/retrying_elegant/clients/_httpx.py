@@ -10,6 +10,7 @@ is looked at, in ``_source_of``.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from contextlib import aclosing
@@ -45,6 +46,8 @@ def wrap(client: Any, policy: Any, idempotent: Any) -> None:
     else:
         bare = type(client).send.__get__  # binds it to its argument
     wrapper = (_async_send if is_async else _sync_send)(rules, library, ref(client), bare, send)
+    wrapper.__signature__ = inspect.signature(send)
+    del wrapper.__wrapped__  # which belongs to the client, too
     setattr(wrapper, _WRAPPED, True)
     client.send = wrapper
 

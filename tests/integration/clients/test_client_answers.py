@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import pickle
 import threading
 
@@ -435,6 +436,8 @@ class TestWhatIsReturned:
             with pytest.raises(ValueError, match="wrapped before"):
                 clients.httpx(session.client)
             assert session.client.send.__name__ == "send"
+            bare = inspect.signature(httpx_way.kind.library.Client.send)
+            assert [*inspect.signature(session.client.send).parameters] == [*bare.parameters][1:]
 
     def test_httpx_of_something_else(self):
         """TypeError."""

@@ -1,0 +1,223 @@
+"""What only httpx has: authentication, trio, proxies of the environment, event hooks."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+import httpx
+import pytest
+import trio
+from client_server import RESET, reply
+
+from retrying_elegant import Policy, clients, deadline, given_up, web
+
+QUICK = Policy(4, on=web.transient, wait=0)
+
+
+class TestTrio:
+    """An AsyncClient works under trio as under asyncio."""
+
+    def fetch(self, url, policy=QUICK, **options):
+        async def call():
+            async with clients.httpx(httpx.AsyncClient(timeout=2), policy) as client:
+                return await client.request("PUT", url, **options)
+
+        return trio.run(call)
+
+    def test_retried(self, server):
+        """Failed responses, and broken connections."""
+        response = self.fetch(server.play(reply(503), RESET, reply(200, b"done")), content=b"data")
+        assert response.content == b"done"
+        assert server.bodies == [b"data"] * 3
+
+    def test_given_up(self, server):
+        """The last response, with its record."""
+        response = self.fetch(server.play(reply(503, b"why")), content=b"data")
+        assert (response.content, given_up(response).attempts) == (b"why", 4)
+
+    def test_bounds(self, server):
+        """The body of a failed response is read within them."""
+        slow = reply(503, b"x" * 1000, half="stall")
+        assert self.fetch(server.play(slow, reply(200))).status_code == 200
+
+    def test_canceled(self, server):
+        """In the wait: no attempt follows, and the connection is free."""
+
+        async def call():
+            wrapped = clients.httpx(
+                httpx.AsyncClient(timeout=1, limits=httpx.Limits(max_connections=1)),
+                lambda request: QUICK.replace(wait=5) if request.method == "GET" else None,
+            )
+            async with wrapped as client:
+                with trio.move_on_after(0.2) as scope:
+                    await client.get(server.play(reply(503, b"x" * 100_000)))
+                assert scope.cancelled_caught
+                assert len(server.requests) == 1
+                return (await client.put(server.play(reply(200)))).status_code
+
+        assert trio.run(call) == 200
+
+
+class TestAuthentication:
+    """Requests that authentication adds are part of the call."""
+
+    def test_digest(self, httpx_way, server):
+        """Challenged once, retried where it fails."""
+        challenge = {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth", algorithm=MD5'}
+        url = server.play(
+            reply(401, headers=challenge), reply(503), reply(401, headers=challenge), reply(200)
+        )
+        auth = httpx_way.kind.library.DigestAuth("user", "secret")
+        with httpx_way.session(QUICK, auth=auth) as session:
+            answer = session.fetch("PUT", url, b"data")
+        assert answer.status == 200
+        assert set(server.bodies) == {b"data"}
+
+    def test_a_post_after_a_challenge(self, httpx_way, server):
+        """A challenge is no redirect: what was not processed is sent again."""
+        challenge = {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth", algorithm=MD5'}
+        url = server.play(reply(401, headers=challenge), reply(429), reply(200))
+        auth = httpx_way.kind.library.DigestAuth("user", "secret")
+        with httpx_way.session(QUICK, auth=auth) as session:
+            assert session.fetch("POST", url, b"data").status == 200
+        assert len(server.requests) == 3
+
+
+class TestTheClientItself:
+    """It stays what it was."""
+
+    def test_proxies_of_the_environment(self, server, monkeypatch):
+        """They apply, as they do without us."""
+        monkeypatch.setenv("HTTP_PROXY", server.base)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        server.play(reply(503), reply(200, b"by proxy"), path="http://shop.invalid/")
+        with clients.httpx(httpx.Client(), QUICK) as client:
+            assert client.get("http://shop.invalid/").content == b"by proxy"
+
+    def test_a_mounted_transport(self):
+        """Also one that does no input or output."""
+        answers = iter([httpx.Response(503), httpx.Response(200, text="done")])
+        transport = httpx.MockTransport(lambda request: next(answers))
+        with clients.httpx(httpx.Client(transport=transport), QUICK) as client:
+            assert client.get("http://host/").text == "done"
+
+    def test_its_own_way_of_sending(self, server):
+        """A subclass that overrides `send` is called for each attempt."""
+
+        class Counting(httpx.Client):
+            calls = 0
+
+            def send(self, *args, **kwargs):
+                self.calls += 1
+                return super().send(*args, **kwargs)
+
+        with clients.httpx(Counting(), QUICK) as client:
+            client.get(server.play(reply(503), reply(200)))
+            assert client.calls == 2
+
+    def test_no_cycle_with_its_wrapper(self):
+        """A client that is not needed any more is gone at once."""
+        import gc
+        import weakref
+
+        gc.collect()
+        gc.disable()
+        try:
+            client = clients.httpx(httpx.Client(transport=httpx.MockTransport(lambda r: None)))
+            alive = weakref.ref(client)
+            del client
+            assert alive() is None
+        finally:
+            gc.enable()
+
+    def test_the_request_is_left_as_it_was(self, server):
+        """Its stream and its extensions."""
+        with clients.httpx(httpx.Client(timeout=3), QUICK) as client:
+            file = io.BytesIO(b"data")
+            request = client.build_request("PUT", server.play(RESET, reply(200)), content=file)
+            stream = request.stream
+            with deadline(1):
+                client.send(request)
+            assert request.stream is stream
+            assert set(request.extensions["timeout"].values()) == {3}
+
+    def test_a_request_that_is_sent_inside_another(self, server):
+        """By an event hook, with the same client, and the same policy."""
+        inner = server.play(reply(503), reply(200), path="/inner")
+        outer = server.play(reply(503), reply(200), path="/outer")
+        seen = []
+
+        def hook(request):
+            if request.url.path == "/outer":
+                seen.append(client.get(inner).status_code)
+
+        with clients.httpx(httpx.Client(event_hooks={"request": [hook]}), QUICK) as client:
+            assert client.get(outer).status_code == 200
+        assert seen == [200, 200]
+
+    def test_stream(self, server):
+        """`client.stream(...)`, as ever."""
+        url = server.play(reply(503), reply(200, b"x" * 100_000))
+        with (
+            clients.httpx(httpx.Client(), QUICK) as client,
+            client.stream("GET", url) as response,
+        ):
+            assert not response.is_closed
+            assert sum(map(len, response.iter_bytes())) == 100_000
+
+    def test_stream_async(self, server):
+        """Likewise."""
+
+        async def call():
+            url = server.play(reply(503), reply(200, b"x" * 100_000))
+            async with (
+                clients.httpx(httpx.AsyncClient(), QUICK) as client,
+                client.stream("GET", url) as response,
+            ):
+                return sum([len(chunk) async for chunk in response.aiter_bytes()])
+
+        assert asyncio.run(call()) == 100_000
+
+    def test_a_response_that_a_hook_has_read(self, httpx_way, server):
+        """Is kept as it is."""
+
+        def read(response):
+            response.read()
+
+        async def aread(response):
+            await response.aread()
+
+        hooks = {"response": [aread if httpx_way.is_async else read]}
+        with httpx_way.session(QUICK, event_hooks=hooks) as session:
+            answer = session.fetch("GET", server.play(reply(503, b"why")))
+        assert (answer.body, answer.record.attempts) == (b"why", 4)
+
+    def test_an_error_that_does_not_say_its_request(self, server):
+        """Of a hook: after it, a POST is not sent again where redirects are followed."""
+        for follows, count in ((True, 1), (False, 4)):
+            calls = []
+
+            def hook(request, calls=calls):
+                calls.append(request)
+                raise ConnectionRefusedError
+
+            hooks = {"request": [hook]}
+            client = httpx.Client(event_hooks=hooks, follow_redirects=follows)
+            with clients.httpx(client, QUICK) as client, pytest.raises(ConnectionRefusedError):
+                client.post("http://host/", content=b"data")
+            assert len(calls) == count
+
+    def test_a_stream_of_the_users_own(self, server):
+        """Nothing is known of it: it is sent once."""
+
+        class Own(httpx.SyncByteStream):
+            def __iter__(self):
+                yield b"data"
+
+        with clients.httpx(httpx.Client(), QUICK) as client:
+            headers = {"Content-Length": "4"}
+            url = server.play(reply(503), reply(200))
+            request = httpx.Request("PUT", url, stream=Own(), headers={**headers, "Host": "x"})
+            assert client.send(request).status_code == 503
+        assert server.bodies == [b"data"]
