@@ -64,8 +64,10 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
             raise RuntimeError("this deadline has been entered before: make one for each `with`")
         self._at = _clock.time.monotonic() + self._seconds
         self._outer = deadline.current()
-        self._is_open = True
         _innermost.set(self)
+        self._is_open = (
+            True  # last: if an interruption keeps it from being entered, it binds nothing
+        )
         return self
 
     def __exit__(

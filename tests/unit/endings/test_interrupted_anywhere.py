@@ -12,7 +12,7 @@ import pytest
 from interruption_parts import raised_at
 
 import retrying_elegant
-from retrying_elegant import RetryBudget, _reporting, retry, retrying
+from retrying_elegant import RetryBudget, _reporting, deadline, retry, retrying
 from retrying_elegant._atomic import Cell
 
 MODULES = [
@@ -21,9 +21,11 @@ MODULES = [
     "_block",
     "_budget",
     "_clock",
+    "_deadline",
     "_decision",
     "_loop",
     "_reporting",
+    "_retrying",
     "_sync",
     "_tracebacks",
 ]
@@ -54,7 +56,7 @@ def library_codes():
     codes = set()
     for name in MODULES:
         for thing in vars(getattr(retrying_elegant, name)).values():
-            if getattr(thing, "__module__", "").startswith("retrying_elegant"):
+            if str(getattr(thing, "__module__", "")).startswith("retrying_elegant"):
                 codes |= set(codes_in(thing))
     return codes - {RetryBudget.__init__.__code__, Cell.__init__.__code__}
 
@@ -92,6 +94,11 @@ def by_loop(call, options):
     return value
 
 
+def by_decorator_in_time(call, options):
+    with deadline(60):
+        return by_decorator(call, options)
+
+
 def by_block(call, options):
     with retrying(wait=0, budget=call.budget, **options) as run:
         return run(call)
@@ -115,7 +122,7 @@ class TestInterruptedAnywhere:
             for name, options in OPTIONS.items()
         ],
     )
-    @pytest.mark.parametrize("form", [by_decorator, by_loop, by_block])
+    @pytest.mark.parametrize("form", [by_decorator, by_decorator_in_time, by_loop, by_block])
     def test_at_every_place(self, form, options):
         """What has been taken is what has been called again."""
         calls = []
@@ -131,7 +138,8 @@ class TestInterruptedAnywhere:
             assert isinstance(outcome, KeyboardInterrupt), place
             # For the fastest of the wrappers, the jump back to the call is the beginning of it.
             begun = "plain" in place and "JUMP_BACKWARD" in place
-            # Nor is anything muted for good.
+            # Nor is anything muted, or limited, for good.
+            assert deadline.current() is None, place
             assert not _reporting._is_logging.get(), place
             assert not _reporting._is_observing.get(), place
             if call.taken - call.retries not in ([0, 1] if begun else [0]):
