@@ -156,9 +156,10 @@ _LIBPQ_NOT_NOW = (
 _LIBPQ_OWN_FAULT = (
     "another command is already in progress",
     "no password supplied",
+    "authentication",  # a method that the client does not have
     "certificate",
     "does not support SSL",
-    "invalid port number",
+    "invalid ",  # a port, or any other option
 )
 _LIBPQ_LOST = (
     "server closed the connection unexpectedly",
@@ -184,6 +185,12 @@ def _libpq(error: BaseException) -> str | None:
 
 def _libpq_answer(words: str) -> str | None:
     return _LOST if any(reason in words for reason in _LIBPQ_NOT_NOW) else None
+
+
+def _psycopg2_operational(error: BaseException) -> str | None:
+    """Return the same for psycopg2, whose classes have no state unless a server sent it."""
+    made_by_hand = look(error, "pgcode") is None and type(error).__module__ == "psycopg2.errors"
+    return None if made_by_hand else _libpq(error)
 
 
 def _psycopg2(error: BaseException) -> str | None:
@@ -212,11 +219,20 @@ def _mysql_interface(error: BaseException) -> str | None:
     return _LOST if closed else _mysql(error)
 
 
+# What mysql-connector raises without a number.
+_CONNECTOR_LOST = (
+    "MySQL Connection not available",
+    "Connection to MySQL is not available",
+    "Can not reconnect to MySQL",
+)
+
+
 def _mysql_connector(error: BaseException) -> str | None:
     number = look(error, "errno")
     if isinstance(number, int) and number != -1:
         return _MYSQL.get(number)
-    return _LOST if "MySQL Connection not available" in text(error) else None
+    words = text(error)
+    return _LOST if any(reason in words for reason in _CONNECTOR_LOST) else None
 
 
 def _sqlite(error: BaseException) -> str | None:
@@ -307,6 +323,7 @@ def _first(error: BaseException) -> Any:
 _SETTLED: dict[str, str | None] = {
     **_table(
         conflict="""
+            psycopg2.SerializationFailure  psycopg2.DeadlockDetected  psycopg2.LockNotAvailable
             redis.WatchError  redis.TryAgainError
             sqlalchemy.StaleDataError
         """,
@@ -338,7 +355,7 @@ _READERS: dict[str, Callable[[BaseException], str | None]] = {
     "psycopg.Error": _by_sqlstate,
     "psycopg.OperationalError": _libpq,
     "psycopg2.Error": _psycopg2,
-    "psycopg2.OperationalError": _libpq,
+    "psycopg2.OperationalError": _psycopg2_operational,
     "psycopg2.InterfaceError": _with_text("connection already closed"),
     "asyncpg.PostgresError": _by_sqlstate,
     "asyncpg.InterfaceError": _with_text("connection is closed"),

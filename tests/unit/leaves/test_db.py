@@ -331,6 +331,8 @@ class TestMySQL:
         """-1 stands for no number; then the text counts."""
         gone = "MySQL Connection not available"
         assert meaning(parts.mysql_connector(-1, gone, "OperationalError")) == "disconnected"
+        for text in ("Connection to MySQL is not available", "Can not reconnect to MySQL after 1"):
+            assert meaning(parts.mysql_connector(-1, text, "InterfaceError")) == "disconnected"
         assert meaning(parts.mysql_connector(-1, "No result set")) == "neither"
         assert meaning(parts.mysql_connector(1064, gone)) == "neither"
 
@@ -515,6 +517,8 @@ class TestLibpq:
             "SSL error: certificate verify failed",
             "server does not support SSL, but SSL was required",
             'invalid port number: "x"',
+            'invalid integer value "x" for connection option "connect_timeout"',
+            "authentication method 10 not supported",
             "sending query failed: another command is already in progress",
         ],
     )
@@ -567,6 +571,17 @@ class TestLibpq:
         """It has the state 08001 for all of them."""
         assert meaning(parts.odbc("08001", f"connection to server failed: {text}")) == expected
         assert meaning(parts.odbc("HY000", f"connection to server failed: {text}")) == "neither"
+
+    def test_classes_of_psycopg2_without_a_state(self):
+        """Raised by hand, in somebody's tests: the name of a conflict counts, no other does."""
+        names = ("psycopg2.Error", "psycopg2.OperationalError")
+        for name in ("SerializationFailure", "DeadlockDetected", "LockNotAvailable"):
+            assert meaning(made(*names, f"psycopg2.errors.{name}", pgcode=None)) == "conflict"
+        for name in ("AdminShutdown", "DiskFull"):
+            assert meaning(made(*names, f"psycopg2.errors.{name}", pgcode=None)) == "neither"
+        assert meaning(made(*names, "psycopg2.errors.AdminShutdown", pgcode="57P01")) == (
+            "disconnected"
+        )
 
     def test_classes_that_derive_from_operational_error(self):
         """A pool that found no server; not one that is closed or full, nor a pipeline."""
