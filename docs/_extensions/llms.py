@@ -28,32 +28,26 @@ RECEIVED = {"Attempt", "GiveUp", "instrumentation.Handle"}
 def _signature(name: str, value: object) -> str:
     if not callable(value) or name in RECEIVED:
         return name
-    _, *fields = inspect.signature(Policy).parameters.values()
-    keywords = ", ".join(
-        f"{field.name}={_short(field.default)}"
-        for field in fields
-        if field.kind is not field.VAR_KEYWORD
-    )
-    if value is retry:
-        return f"@retry(policy=5, /, *, fallback=None, {keywords})"
-    if value is retrying:
-        return f"retrying(policy=5, /, *, raises=True, {keywords})"
     try:
-        found = inspect.signature(value).parameters.values()
+        found = list(inspect.signature(value).parameters.values())
     except ValueError:
         return name
-    shown = []
-    for each in found:
-        if each.name == "unknown":  # it catches what is misspelled
-            continue
-        stars = {each.VAR_POSITIONAL: "*", each.VAR_KEYWORD: "**"}.get(each.kind, "")
-        default = "" if each.default is each.empty else f"={_short(each.default)}"
-        shown.append(f"{stars}{each.name}{default}")
-    return f"{name}({', '.join(each for each in shown if each != 'self')})"
+    if value is retry or value is retrying:
+        own = "fallback=None" if value is retry else "raises=True"
+        _, *fields = inspect.signature(Policy).parameters.values()
+        by_keyword = [each.replace(kind=each.KEYWORD_ONLY) for each in fields if _shown(each)]
+        return f"{name}(policy=5, /, *, {own}, {_text(by_keyword).removeprefix('(*, ')}"
+    return f"{name}{_text([each for each in found if _shown(each)])}"
 
 
-def _short(value: object) -> str:
-    return value.__name__ if inspect.isclass(value) else repr(value)
+def _shown(parameter: inspect.Parameter) -> bool:
+    # `unknown` catches keywords that are misspelled.
+    return parameter.name not in {"self", "unknown"}
+
+
+def _text(parameters: list[inspect.Parameter]) -> str:
+    bare = [each.replace(annotation=each.empty) for each in parameters]
+    return str(inspect.Signature(bare)).replace("<class 'Exception'>", "Exception")
 
 
 def _docstring(value: object) -> str:
@@ -75,9 +69,10 @@ def _equivalents() -> str:
     """Return the tables of the page for those who come from other libraries."""
     page = (DOCS / "coming-from.md").read_text(encoding="utf-8")
     start = page.index("\n## ", page.index("## What the tables use") + 1)
+    end = page.index("\n## What people search for")
     helpers = re.findall(r"```python\n.*?```", page[:start], re.DOTALL)
     kept = []
-    for line in page[start:].splitlines():
+    for line in page[start:end].splitlines():
         if line.startswith(("## ", "| ")) and "*Not here.*" not in line:
             kept.append(line.replace("<br>", " ; ") if line.startswith("| ") else f"\n#{line}\n")
         elif line.startswith("|---"):

@@ -71,7 +71,9 @@ def public() -> dict[str, object]:
 
     return {
         name: found[name]
-        for name in sorted(found, key=lambda name: (place(owner(name)), place(name)))
+        for name in sorted(
+            found, key=lambda name: (place(owner(name)), name != owner(name), place(name))
+        )
     }
 
 
