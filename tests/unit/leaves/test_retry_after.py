@@ -173,6 +173,11 @@ class TestOtherHeaders:
         """Nobody can say whether they hold seconds, milliseconds or a date."""
         assert web.retry_after({name: "7"}) is None
 
+    @pytest.mark.parametrize("value", [mock.Mock(spec=str), object(), None], ids=["str", "?", "0"])
+    def test_not_looked_at(self, value):
+        """Whatever they hold."""
+        assert web.retry_after({"Server": value, "Retry-After": "7"}) == 7.0
+
 
 class TestBytes:
     """Names of headers may be bytes."""

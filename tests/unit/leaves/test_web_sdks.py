@@ -287,7 +287,9 @@ class TestGrpc:
 
     def test_more_than_one(self):
         """Is not a number either."""
-        assert web.transient(rpc_error("UNAVAILABLE", (PUSHBACK, "5"), (PUSHBACK, "6"))) is False
+        error = rpc_error("UNAVAILABLE", (PUSHBACK, "5"), (PUSHBACK, "6"))
+        assert web.transient(error) is False
+        assert web.retry_after(error) is None
 
     def test_too_long(self):
         """Beyond `max_retry_after`: give up."""
