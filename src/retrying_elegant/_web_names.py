@@ -135,8 +135,8 @@ _AWS_CODES = names_in(
 )
 
 
-def _grpc_code(error: BaseException) -> bool:
-    return look(_called(error, "code"), "name") in _GRPC_CODES
+def _grpc_code(error: Any) -> bool:
+    return look(error.code(), "name") in _GRPC_CODES  # a bare RpcError has none, and raises
 
 
 def _aws_code(error: BaseException) -> bool:
@@ -241,16 +241,14 @@ def status_of(name: str, error: BaseException) -> int | None:
     """Return the HTTP status in *error*, known by *name*, if there is one."""
     if name == "botocore.ClientError":
         status = entry(look(error, "response"), "ResponseMetadata", "HTTPStatusCode")
-        return status if isinstance(status, int) else None
-    if name in STATUS_AT:
-        status = look(error, STATUS_AT[name])
-        return status if isinstance(status, int) else None
-    if name in STATUS_AFTER:
+    elif name in STATUS_AFTER:
         text, words = text_of(error), STATUS_AFTER[name]
         digits = text.removeprefix(words)[:3]
-        if text.startswith(words) and digits.isascii() and digits.isdigit():
-            return int(digits)
-    return None
+        number = text.startswith(words) and digits.isascii() and digits.isdigit()
+        status = int(digits) if number else None
+    else:
+        status = look(error, STATUS_AT[name]) if name in STATUS_AT else None
+    return status if isinstance(status, int) else None
 
 
 def method_of(error: BaseException) -> str | None:
@@ -268,10 +266,3 @@ def text_of(error: BaseException) -> str:
         return str(error)
     except Exception:  # noqa: BLE001 - a broken __str__ says nothing
         return ""
-
-
-def _called(error: BaseException, method: str) -> Any:
-    try:
-        return getattr(error, method)()
-    except Exception:  # noqa: BLE001 - a bare RpcError has no code
-        return None

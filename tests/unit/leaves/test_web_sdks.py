@@ -112,7 +112,7 @@ class TestLanguageModels:
         """Whatever they come from."""
         base = type(self.connection_error(sdk))
         error = fake(f"{sdk}._exceptions.APITimeoutError", base=base)
-        assert web.transient(caused(error, LookupError())) is True
+        assert web.transient(caused(error, fake("httpx.InvalidURL"))) is True
         assert web.unsent(caused(error, fake("httpx.ConnectTimeout"))) is True
         assert web.unsent(caused(error, fake("httpx.ReadTimeout"))) is False
 
@@ -234,6 +234,7 @@ class TestAws:
             "EndpointConnectionError": "ConnectionError",
             "ProxyConnectionError": "ConnectionError",
             "ConnectionClosedError": "HTTPClientError",
+            "SSLError": "ConnectionError",
         }
         base = type(fake(f"botocore.exceptions.{bases[name]}")) if name in bases else Exception
         assert web.transient(fake(f"botocore.exceptions.{name}", base=base)) is expected
@@ -247,12 +248,20 @@ class TestAws:
             ("ReadTimeoutError", True),
         ],
     )
-    def test_what_they_wrap(self, name, expected):
+    def test_names_that_do_not_exist(self, name, expected):
         """An unknown host is permanent, whatever is around it; a timeout is a timeout."""
         base = type(fake("botocore.exceptions.ConnectionError"))
         unknown = fake("urllib3.exceptions.NameResolutionError")
         error = fake(f"botocore.exceptions.{name}", base=base, kwargs={"error": unknown})
         assert web.transient(error) is expected
+
+    @pytest.mark.parametrize(
+        "name", ["ConnectionError", "ConnectionClosedError", "HTTPClientError", "SSLError"]
+    )
+    def test_connections_that_broke(self, name):
+        """What is inside decides."""
+        error = fake(f"botocore.exceptions.{name}", kwargs={"error": ConnectionResetError()})
+        assert web.transient(error) is True
 
 
 class TestGrpc:
