@@ -38,8 +38,9 @@ _asyncio: Any = None  # imported when it is first needed: it is a large import
 
 def sleep(seconds: float) -> Awaitable[None]:
     """Return what sleeps when it is awaited, and lets other tasks run even for 0 seconds."""
-    if _clock.is_virtual():
-        _clock.time.sleep(seconds)
+    clock = _clock.time  # looked at once, so that the real one never sleeps here
+    if clock is not _clock.real:
+        clock.sleep(seconds)
         seconds = 0
     slept: Awaitable[None] = (_running_trio() or _asyncio or _import_asyncio()).sleep(seconds)
     return slept

@@ -41,15 +41,17 @@ def is_virtual() -> bool:
 
 def sleep(seconds: float) -> None:
     """Sleep; not at all for 0 seconds, for even ``sleep(0)`` gives the processor away."""
-    if seconds > 0 or time is not real:
-        time.sleep(seconds if seconds < _LONGEST else _LONGEST)
+    clock = time
+    if seconds > 0 or clock is not real:
+        clock.sleep(seconds if seconds < _LONGEST else _LONGEST)
 
 
 def wait(event: Event, seconds: float) -> None:
     """Sleep until *event* is set, at most *seconds*; blocking in the event's own ``wait``."""
     if event.is_set():
         return
-    if time is not real:
-        time.sleep(seconds)
+    clock = time  # looked at once: another thread may be putting the real one back
+    if clock is not real:
+        clock.sleep(seconds)
     elif seconds > 0:
         event.wait(seconds if seconds < _LONGEST else _LONGEST)
