@@ -117,8 +117,9 @@ def attempts(name: str, value: Any) -> int | None:
         if callable(value):
             rule += "; did you mean `@retry`?"
         reject(TypeError, name, value, rule)
+    number: Any = value
     try:
-        found = index(value)
+        found = index(number)
     except Exception:  # noqa: BLE001 - whatever it raises, it is not an integer
         found = None
     if found is None:

@@ -372,13 +372,12 @@ def _all_match(error: BaseException, classes: Any) -> bool:
 
 def _wait(policy: Policy, attempt: Attempt) -> float:
     """Return the wait of a policy without a ready backoff; infinite: no further attempt."""
-    rule: Any = policy.wait
+    rule = policy.wait
     if isinstance(rule, tuple):
-        wait: float = rule[min(attempt._number, len(rule)) - 1]
-        return wait
+        return rule[min(attempt._number, len(rule)) - 1]
     if not callable(rule):
-        return rule  # type: ignore[no-any-return]  # a float
-    wait = rule(attempt)
+        return rule
+    wait: Any = rule(attempt)
     if type(wait) is float and 0 <= wait < inf:
         return wait
     if _checks.is_infinite(wait):
