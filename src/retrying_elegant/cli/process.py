@@ -97,7 +97,7 @@ class Command:
             pass  # it has just ended, or belongs to another user, as under sudo
 
 
-def _started(argv: Sequence[str], options: dict[str, Any]) -> subprocess.Popen[bytes]:
+def _started(argv: Sequence[str], options: dict[str, Any]) -> subprocess.Popen[Any]:
     path = path_of(argv[0])
     try:
         return subprocess.Popen(argv, executable=path, **options)  # noqa: S603 - it is the purpose
