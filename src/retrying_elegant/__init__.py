@@ -42,7 +42,7 @@ else:  # unseen by type checkers, to which it would make every name one of this 
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 __all__ = [
     "Attempt",
