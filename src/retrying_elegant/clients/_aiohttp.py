@@ -89,7 +89,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)  # which aiohttp may follow, in the same 
 
 
 class _Exchange(Exchange):
-    __slots__ = ("_call", "_handler", "_left")
+    __slots__ = ("_handler", "_knows_total")
 
     kind = AsyncAttempt
 
@@ -101,18 +101,18 @@ class _Exchange(Exchange):
         handler: ClientHandlerType,
         call: _Call,
     ) -> None:
-        total = _total_of(handler)
-        self._left: float | None = None  # seconds of `total`, where it is known
-        if total is not None:
-            # It began a little before the request came here: so a little less than is left.
-            self._left = max(total - (_clock.time.monotonic() - call.began) - 0.005, 0.001)
-            if policy.timeout is None or policy.timeout > self._left:
-                policy = policy.replace(timeout=self._left)
         body = _PayloadBody(request.body)
         if body.is_repeatable:
             _serialize(request.body)
         super().__init__(rules, policy, request, request.method, request.headers, body)
         self._handler = handler
+        total = _total_of(handler)
+        self._knows_total = total is not None
+        if total is not None:
+            # It began a little before the request came here: so a little less than is left.
+            left = max(total - (_clock.time.monotonic() - call.began) - 0.005, 0.001)
+            if policy.timeout is None or policy.timeout > left:
+                self.most_seconds = left
 
     async def attempt(self, request: ClientRequest) -> ClientResponse:
         if self.was_sent:
@@ -169,8 +169,8 @@ class _Exchange(Exchange):
         return error.status if isinstance(error, ClientResponseError) else None
 
     def _may_send_again(self, error: Exception) -> bool:
-        # Where `total` is not known, the policy's timeout does not count it.
-        if self._left is None and _has_expired(self.request):
+        # Where `total` is not known, no timeout of a policy counts it.
+        if not self._knows_total and _has_expired(self.request):
             return False
         return super()._may_send_again(error)
 

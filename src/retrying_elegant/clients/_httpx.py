@@ -165,8 +165,13 @@ class _Exchange(Exchange):
                 self._timeouts[name] = limit if seconds is None else min(seconds, limit)
         self.request.extensions = {**self._extensions, "timeout": self._timeouts}
 
+    def hand_over(self) -> Any:
+        # What is streamed now is not part of the attempt: the transport reads the same mapping.
+        self._timeouts.update(self._extensions["timeout"])
+        return super().hand_over()
+
     def cut_read_timeout(self) -> None:
-        """Bound what remains to be read of the response: the transport reads the same mapping."""
+        """Bound what remains to be read of the response, in the same way."""
         seconds = self._timeouts.get("read")
         self._timeouts["read"] = MOST_SECONDS if seconds is None else min(seconds, MOST_SECONDS)
 

@@ -2,7 +2,8 @@
 
 Owns how a request of requests is sent, and how its responses are read, closed and restored.
 Leaves what holds for every client to ``shared``.  Of requests and urllib3 only what is public is
-used, but for ``_original_response``, from which a session reads cookies.
+used, but for ``_original_response``, from which a session reads cookies, and for what the timeout
+of an open stream is set by: where that is gone, it stays cut.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ except ImportError as missing:
 
 from retrying_elegant import _checks, _sync
 
-from ._shared import MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit, sign_late
+from ._shared import (
+    MOST_BYTES,
+    Body,
+    Exchange,
+    Remains,
+    Rules,
+    TimeLimit,
+    set_timeout,
+    sign_late,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,6 +89,8 @@ class Adapter(HTTPAdapter):
                     raise
             if not stream:  # what is read already, but for a failed response that is the last
                 exchange.read()
+            elif exchange.was_cut:
+                set_timeout(getattr(exchange.response.raw, "_fp", None), _read_timeout(timeout))
             response: Response = exchange.hand_over()
             return response
         finally:
@@ -104,7 +116,7 @@ def _host(request: PreparedRequest) -> str | None:
 
 
 class _Exchange(Exchange):
-    __slots__ = ("_options", "_send", "_stream")
+    __slots__ = ("_options", "_send", "_stream", "was_cut")
 
     def __init__(
         self,
@@ -120,13 +132,15 @@ class _Exchange(Exchange):
         self._send = send
         self._stream = stream
         self._options = options
+        self.was_cut = False  # whether the timeouts of the last attempt were
 
     def attempt(self, request: PreparedRequest) -> Response:
         self.begin()
         options, limit = self._options, self.limit()
+        self.was_cut = limit is not None
         if limit is not None:
             options = {**options, "timeout": _cut(options["timeout"], limit)}
-        self.response = response = self._send(request, self._stream, **options)
+        self.response = response = self._send(request, stream=self._stream, **options)
         if self.may_have_failed(response, response.status_code, _error_of):
             raise self.failure
         if not self._stream:
@@ -215,3 +229,13 @@ def _cut(timeout: Any, limit: float) -> Any:
         return timeout  # requests says what is wrong with it
     connect, read = (limit if part is None else min(part, limit) for part in timeout)
     return Timeout(total=limit, connect=connect, read=read)
+
+
+def _read_timeout(timeout: Any) -> float | None:
+    """Return the seconds that *timeout*, as requests takes it, allows for a read."""
+    if isinstance(timeout, Timeout):
+        # Not read_timeout, which is known only once a connection was made.
+        timeout = getattr(timeout, "_read", None)
+    elif isinstance(timeout, tuple):
+        timeout = timeout[1]
+    return timeout if isinstance(timeout, (int, float)) else None

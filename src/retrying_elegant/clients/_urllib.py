@@ -17,7 +17,7 @@ from urllib.response import addinfourl
 from retrying_elegant import _sync
 from retrying_elegant._giveup import given_up, sign
 
-from ._shared import MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit
+from ._shared import MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit, set_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ class _Exchange(Exchange):
             self.response = response = self._open(request)
         finally:
             request.timeout = timeout
+        if limit is not None:
+            # What is read from now on is not part of the attempt.
+            set_timeout(response, _seconds(timeout))
         self.may_have_failed(response, getattr(response, "status", 0), self.error_of)
         if self.failure is not None:
             raise self.failure
@@ -122,7 +125,9 @@ class _Exchange(Exchange):
     def error_of(self, response: Any) -> HTTPError:
         # Without the response: an HTTPError closes that when it is collected.
         url, status = self.request.full_url, response.status
-        return HTTPError(url, status, response.reason, response.headers, None)
+        error = HTTPError(url, status, response.reason, response.headers, None)
+        error.close()  # Python 3.14 warns of one that is collected open
+        return error
 
     def set_aside(self) -> None:
         response = self.response
@@ -155,7 +160,13 @@ class _Exchange(Exchange):
         return error.code if isinstance(error, HTTPError) else None
 
 
-def _cut(timeout: Any, limit: float) -> float:
+def _seconds(timeout: Any) -> float | None:
     if timeout is socket._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]  # urllib's word for none given
-        timeout = socket.getdefaulttimeout()
-    return limit if timeout is None else min(timeout, limit)
+        return socket.getdefaulttimeout()
+    seconds: float | None = timeout
+    return seconds
+
+
+def _cut(timeout: Any, limit: float) -> float:
+    seconds = _seconds(timeout)
+    return limit if seconds is None else min(seconds, limit)

@@ -324,6 +324,20 @@ def trickle(status: int) -> Any:
     return step
 
 
+def slowly(body: bytes, pause: float) -> Any:
+    """Answer at once, and with the second half of *body* after *pause* seconds."""
+
+    def step(connection: Connection, request: Received) -> bool:
+        half = len(body) // 2
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        connection.socket.sendall(head + body[:half])
+        connection.over.wait(pause)
+        connection.socket.sendall(body[half:])
+        return True
+
+    return step
+
+
 def refused() -> str:
     """Give a URL on a port where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import requests
 import urllib3
-from client_server import HANG, RESET, reply
+from client_server import HANG, RESET, reply, slowly
 
 from retrying_elegant import Policy, clients, deadline, given_up, web
 
@@ -132,6 +132,29 @@ class TestAttemptTimeout:
             with pytest.raises(requests.Timeout):
                 session.get(url, timeout=timeout)
         assert 0.2 < time.monotonic() - began < 2
+
+
+class TestStreams:
+    """What is streamed after the headers is not part of the attempt."""
+
+    def test_the_clients_own_timeout_applies(self, way, server):
+        """Not that of the attempt, which was cut."""
+        url = server.play(slowly(b"x" * 10, pause=0.4))
+        policy = QUICK.replace(attempts=1, attempt_timeout=0.25)
+        with way.session(policy, timeout=5) as session:
+            answer = session.fetch("GET", url, stream=True)
+            assert session.read(answer) == b"x" * 10
+            session.discard(answer)
+
+    def test_of_every_form_that_requests_takes(self, server):
+        """One number, two, or an object."""
+        policy = QUICK.replace(attempts=1, attempt_timeout=0.25)
+        for timeout in (5, None, (1, 5), urllib3.Timeout(5), urllib3.Timeout(connect=1)):
+            url = server.play(slowly(b"x" * 10, pause=0.4))
+            with requests.Session() as session:
+                session.mount("http://", clients.requests(policy))
+                with session.get(url, timeout=timeout, stream=True) as response:
+                    assert response.content == b"x" * 10
 
 
 class TestAiohttpTotal:

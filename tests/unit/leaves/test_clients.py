@@ -9,6 +9,7 @@ import asyncio
 import errno
 import io
 import os
+import pickle
 import socket
 import ssl
 import subprocess
@@ -17,12 +18,23 @@ import threading
 import urllib.error
 import urllib.request
 from email.message import Message
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrying_elegant import Policy, RetryBudget, clients, deadline, given_up, testing, web
+from retrying_elegant import (
+    GiveUp,
+    Policy,
+    RetryBudget,
+    clients,
+    deadline,
+    given_up,
+    testing,
+    web,
+)
+from retrying_elegant._giveup import sign
 from retrying_elegant.clients import _shared, _urllib
 from retrying_elegant.clients._shared import Body, Remains, Rules, TimeLimit, describe
 
@@ -60,6 +72,23 @@ class TestImport:
         with pytest.raises(ImportError, match=f"pip install {name}") as caught:
             getattr(clients, name)()
         assert caught.value.name == name
+
+    def test_what_is_passed_on(self, monkeypatch):
+        """Everything, to the module of the client."""
+        calls = []
+        for name, made in (("requests", "Adapter"), ("aiohttp", "Middleware"), ("httpx", "wrap")):
+            stand_in = SimpleNamespace(**{made: lambda *args, **kw: calls.append((args, kw)) or 7})
+            monkeypatch.setitem(sys.modules, f"retrying_elegant.clients._{name}", stand_in)
+        policy = Policy(2)
+        assert clients.requests(policy, idempotent=True, pool_maxsize=3) == 7
+        assert clients.aiohttp(policy, idempotent=True) == 7
+        client = object()
+        assert clients.httpx(client, policy, idempotent=True) is client
+        assert calls == [
+            ((policy, True), {"pool_maxsize": 3}),
+            ((policy, True), {}),
+            ((client, policy, True), {}),
+        ]
 
 
 class TestPolicy:
@@ -125,6 +154,41 @@ class TestPolicy:
     def test_attempt_timeout_in_a_sync_client(self):
         """Accepted, unlike on a function: it cuts the timeouts of the client."""
         Rules("x", Policy(attempt_timeout=1), None, is_async=False)
+
+
+class TestDerivedPolicies:
+    """The policy of one request is the user's, but for its filters."""
+
+    def test_as_replace_makes_it(self):
+        """In every field, and in what follows from the fields."""
+
+        def on(error):
+            return True
+
+        def unless(error):
+            return False
+
+        rules = Rules("x", None, None, is_async=False)
+        for policy in (
+            Policy(),
+            Policy(
+                3, on=OSError, wait=1, timeout=5, budget=RetryBudget(), name="x", log_level=None
+            ),
+            Policy(None, wait=(1, 2), before_attempt=print, on_success=print, reset_after=1),
+        ):
+            for changes in ({}, {"attempts": 1}, {"timeout": 2.0}):
+                derived = rules.derive(policy, on=on, unless=unless, **changes)
+                expected = policy.replace(on=on, unless=unless, **changes)
+                assert derived.__dict__ == expected.__dict__
+                assert type(derived) is Policy
+
+    def test_a_template_is_not_used(self):
+        """Nor pickled."""
+        rules = Rules("x", Policy(), None, is_async=False)
+        rules.derive(rules.policy)
+        with pytest.raises(AssertionError):
+            rules._template[2].on(OSError())
+        assert pickle.loads(pickle.dumps(rules))._template is None
 
 
 class TestIdempotent:
@@ -491,11 +555,13 @@ class TestUrllib:
         assert given_up(caught.value).attempts == 4
         assert "gave up on GET host after 4 attempts" in caught.value.__notes__[0]
         assert caught.value.read() == b"body"
+        caught.value.close()
 
     def test_not_given_up(self):
         """Nothing is added to a 404."""
         with pytest.raises(urllib.error.HTTPError) as caught:
             opened(Network(Response(404)))
+        caught.value.close()
         assert given_up(caught.value) is None
 
     def test_no_handler_is_left(self):
@@ -527,8 +593,9 @@ class TestUrllib:
     def test_not_this_request(self):
         """None: it is not retried."""
         network = Network(Response(503))
-        with pytest.raises(urllib.error.HTTPError):
+        with pytest.raises(urllib.error.HTTPError) as caught:
             opened(network, lambda request: None)
+        caught.value.close()
         assert len(network.requests) == 1
 
     @pytest.mark.parametrize(
@@ -590,6 +657,7 @@ class TestUrllib:
                 caught.value.read()
         else:
             assert caught.value.read() == b"body"
+        caught.value.close()
 
     def test_bounds_of_size(self):
         """A body without end is cut off."""
@@ -631,6 +699,8 @@ class TestFilters:
         try:
             opened(network, **options)
         except Exception as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             return len(network.requests), error
         return len(network.requests), None
 
@@ -763,6 +833,32 @@ class TestExchange:
         response, error = Response(503), OSError()
         _shared.sign_late(error, response)
         assert given_up(error) is None
+        record = GiveUp("GET host", 2, 1.0, "attempts", ())
+        sign(response, record)
+        _shared.sign_late(error, response)
+        assert given_up(error) == record
+
+    def test_a_chain_of_redirects(self):
+        """After one, a request that is not idempotent is not sent again."""
+
+        class Chain(_shared.Exchange):
+            def status_of(self, error):
+                return 429
+
+            def is_redirected(self, error):
+                return True
+
+        rules = Rules("x", None, None, is_async=False)
+        for method, again in (("POST", False), ("PUT", True)):
+            exchange = Chain(rules, QUICK, "request", method, (), Body(None))
+            assert exchange._may_send_again(OSError()) is again
+
+    def test_a_limit_of_the_client_itself(self):
+        """Replaces the policy's timeout."""
+        rules = Rules("x", None, None, is_async=False)
+        exchange = _shared.Exchange(rules, QUICK, "request", "GET", (), Body(None))
+        exchange.most_seconds = 2.5
+        assert exchange.first_attempt("host").remaining == pytest.approx(2.5, abs=0.5)
 
     def test_an_attempt_of_an_async_client(self):
         """Sets aside what it has before the wait, awaited."""
