@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 PATIENCE = 60  # seconds for a server to start or to stop
+MET: set[str] = set()  # the versions of the servers that have been started here
 
 
 def free_port() -> int:
@@ -74,6 +75,7 @@ class Server:
         try:
             self._create()
             self.start()
+            MET.add(self.version)
         except BaseException:
             self.__exit__()
             raise
