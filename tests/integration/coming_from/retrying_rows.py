@@ -146,7 +146,7 @@ HOOKS = Table(
             'with mock.patch("time.sleep", seen.append):\n'
             "    page = load()",
             "with testing.instant() as time:\n    page = load()\nseen.extend(time.waits)",
-            "There is no switch for tests there.",
+            "They have no switch for tests.",
             RECOVERS,
             ignored=frozenset({"pauses"}),
         ),

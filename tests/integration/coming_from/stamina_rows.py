@@ -337,7 +337,7 @@ DETAILS = Table(
         Row("d.caused_by", "a.error"),
         Absent(
             "`d.waited_so_far`",
-            "There is no sum of waits. `a.elapsed` includes everything, `a.waited` is the "
+            "Waits are not added up. `a.elapsed` includes everything, `a.waited` is the "
             "wait before this attempt.",
         ),
         Absent("`RetryDetails`", "Hooks receive the `Attempt`, as everything else does."),

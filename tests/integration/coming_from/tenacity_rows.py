@@ -476,7 +476,7 @@ DETAILS = Table(
         Row("s.seconds_since_start", "a.elapsed", "Here it keeps counting.", SLOW),
         Absent(
             "`s.idle_for`",
-            "There is no sum of waits. `a.elapsed` includes everything, `a.waited` is the "
+            "Waits are not added up. `a.elapsed` includes everything, `a.waited` is the "
             "wait before this attempt.",
         ),
         Absent(
@@ -502,7 +502,7 @@ END = Table(
         Row(
             "reraise=False",
             "fallback=wrapped",
-            "The default there. There is no wrapper here, because every `except` clause "
+            "The default there. Here your own error is never wrapped, because every `except` clause "
             "around the function would have to know it.",
         ),
         Row(
@@ -612,7 +612,7 @@ OTHERS = Table(
         ),
         Absent(
             "`retry_base`, `stop_base`, `wait_base`",
-            "Use any callable: there is no base class.",
+            "Use any callable, without a base class.",
         ),
         Absent(
             "`BaseRetrying` (`begin`, `iter`, `iter_state`), `RetryCallState`, `AttemptManager`, "
