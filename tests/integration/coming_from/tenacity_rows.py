@@ -502,8 +502,8 @@ END = Table(
         Row(
             "reraise=False",
             "fallback=wrapped",
-            "The default there. Here your own error is never wrapped, because every `except` clause "
-            "around the function would have to know it.",
+            "The default there. Here your own error is never wrapped, because every `except` "
+            "clause around the function would have to know it.",
         ),
         Row(
             "reraise=False, retry_error_cls=Unavailable",
