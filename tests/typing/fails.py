@@ -224,8 +224,8 @@ Policy(on=503)  # error: mypy pyright pyrefly ty # refused at definition
 Policy(on=None)  # error: mypy pyright pyrefly ty # refused at definition
 Policy(on=[OSError])  # error: mypy pyright pyrefly ty # refused at definition
 Policy(on=(OSError, "ValueError"))  # error: mypy pyright pyrefly ty # refused at definition
-Policy(on=(OSError, KeyboardInterrupt))  # error: mypy pyright pyrefly ty # refused at definition
-Policy(on=(OSError, BaseException))  # error: mypy pyright pyrefly ty # refused at definition
+Policy(on=(OSError, KeyboardInterrupt))  # refused at definition
+Policy(on=(OSError, BaseException))  # refused at definition
 Policy(on=KeyboardInterrupt)  # refused at definition
 Policy(on=BaseException)  # refused at definition
 Policy(on=asyncio.CancelledError)  # refused at definition
@@ -409,9 +409,9 @@ async def blocks_async() -> None:
 # --- Whole clients ----------------------------------------------------------------------------
 
 clients.requests(3)  # error: mypy pyright pyrefly ty # refused at definition
-clients.requests(pool_size=3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.requests(pool_size=3)  # error: mypy pyright pyrefly # refused at definition
 clients.requests(idempotent=3)  # error: mypy pyright pyrefly ty # refused at definition
-clients.requests(attempts=3)  # error: mypy pyright pyrefly ty # refused at definition
+clients.requests(attempts=3)  # error: mypy pyright pyrefly # refused at definition
 clients.httpx(requests.Session())  # error: mypy pyright pyrefly ty # refused at definition
 clients.httpx()  # error: mypy pyright pyrefly ty # refused at definition
 clients.aiohttp(3)  # error: mypy pyright pyrefly ty # refused at definition

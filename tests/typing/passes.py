@@ -770,7 +770,18 @@ def ending() -> None:
         record = given_up(error)
         if record is not None:
             assert_type(record.attempts, int)
-            assert_type(record.reason, Literal["attempts", "timeout", "budget", "not retryable"])
+            assert_type(
+                record.reason,
+                Literal[
+                    "attempts",
+                    "timeout",
+                    "budget",
+                    "stopped",
+                    "wait",
+                    "not retryable",
+                    "interrupted",
+                ],
+            )
             assert_type(record.history, tuple[str, ...])
         assert_type(web.retry_after(error), float | None)
         assert_type(web.transient(error), bool | TryAgain)
