@@ -50,6 +50,12 @@ IN_PAGES, IN_SOURCE = 20, 45
 PAGES = [page for page in documents.PAGES if ".zh" not in page.name and page.parent.name != "zh"]
 SOURCES = sorted((documents.ROOT / "src").rglob("*.py"))
 
+BRITISH = re.compile(
+    r"\b(behaviour|colour|favour|honour|neighbour|cancell(ed|ing)|labelled|signalled|licence|grey"
+    r"|(recogn|normal|serial|optim|initial|synchron|final)is(e[ds]?|ing|ation))\w*",
+    re.IGNORECASE,
+)
+
 _NOT_PROSE = re.compile(
     r"^```.*?^```$"  # blocks of code
     r"|^( *)(>>>|\.\.\. ).*$"  # doctests
@@ -102,6 +108,12 @@ class TestEnglish:
         """Likewise in the source."""
         count, where = report({path: written_in(path) for path in SOURCES})
         assert count <= IN_SOURCE, where
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    def test_american_spelling(self, page):
+        """As in the names of Python itself: serialize, behavior, canceled."""
+        text = prose(page.read_text(encoding="utf-8"))
+        assert [match.group() for match in BRITISH.finditer(text)] == []
 
     def test_there_is_something_to_read(self):
         """Looking in the wrong place would find nothing wrong."""
