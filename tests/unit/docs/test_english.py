@@ -11,9 +11,12 @@ import io
 import re
 import tokenize
 from collections import Counter
+from pathlib import Path
 
 import documents
 import pytest
+
+import retrying_elegant
 
 # What is written, and what to write instead.  Matched regardless of case.
 PHRASES = {
@@ -48,7 +51,7 @@ ALL = re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in PHRASES), re.IGNORE
 IN_PAGES, IN_SOURCE = 20, 45
 
 PAGES = [page for page in documents.PAGES if ".zh" not in page.name and page.parent.name != "zh"]
-SOURCES = sorted((documents.ROOT / "src").rglob("*.py"))
+SOURCES = sorted(Path(retrying_elegant.__file__).parent.rglob("*.py"))
 
 BRITISH = re.compile(
     r"\b(behaviour|colour|favour|honour|neighbour|cancell(ed|ing)|labelled|signalled|licence|grey"
