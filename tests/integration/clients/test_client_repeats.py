@@ -321,12 +321,37 @@ class TestBodies:
     @pytest.mark.parametrize("fault", [*BROKEN, "429"])
     def test_what_can_be_read_only_once(self, way, server, fault):
         """The first failure is final, and no empty body is sent in its place."""
+        given = []
         url = server.play({**BROKEN, "429": reply(429)}[fault], reply())
-        with way.session(EVERYTHING, idempotent=True) as session:
+        policy = EVERYTHING.replace(on_give_up=given.append)
+        with way.session(policy, idempotent=True) as session:
             try:
                 session.discard(session.fetch("PUT", url, session.once(b"da", b"ta")))
             except Exception:
                 pass
+        assert server.bodies == [b"data"]
+        assert [attempt.reason for attempt in given] == ["not retryable"]
+
+    def test_a_file_that_is_closed_when_it_was_read(self, sync_way, server):
+        """Likewise, with the error of the attempt."""
+
+        class Once(io.BytesIO):
+            def read(self, *args):
+                data = super().read(*args)
+                if self.tell() == 4:
+                    self.read = lambda *_: b""  # for whoever reads on
+                    self.close()
+                return data
+
+        given = []
+        policy = QUICK.replace(on_give_up=given.append)
+        with (
+            sync_way.session(policy) as session,
+            pytest.raises(Exception) as caught,  # noqa: PT011
+        ):
+            session.fetch("PUT", server.play(RESET, reply()), Once(b"data"))
+        assert web.transient(caught.value)
+        assert [attempt.reason for attempt in given] == ["not retryable"]
         assert server.bodies == [b"data"]
 
     def test_once_also_where_it_was_never_sent(self, way):
