@@ -120,7 +120,16 @@ def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) 
 class _Exchange(Exchange):
     """A request of either client."""
 
-    __slots__ = ("_client", "_extensions", "_library", "_options", "_send", "_stream", "_timeouts")
+    __slots__ = (
+        "_client",
+        "_extensions",
+        "_library",
+        "_options",
+        "_send",
+        "_stream",
+        "_timeouts",
+        "_wrapped",
+    )
 
     def __init__(
         self,
@@ -145,15 +154,17 @@ class _Exchange(Exchange):
             timeouts = client.timeout.as_dict()
         self._extensions = {**request.extensions, "timeout": timeouts}
         self._timeouts: dict[str, float | None] = {}
+        # None where a client around this one has done the same.
+        self._wrapped: Any = None
         if not isinstance(request.stream, (library.ByteStream, _streams(library).Repeated)):
             # What redirects and authentication send again goes out whole too, or not at all.
-            request.stream = _streams(library).Repeated(request.stream, body)
+            self._wrapped = request.stream = _streams(library).Repeated(request.stream, body)
 
     def restore(self) -> None:
         """Leave the request as it was."""
         self.request.extensions = self._extensions
-        if isinstance(self.request.stream, _streams(self._library).Repeated):
-            self.request.stream = self.request.stream.original
+        if self._wrapped is not None and self.request.stream is self._wrapped:
+            self.request.stream = self._wrapped.original
 
     def cut_timeouts(self) -> None:
         """Give this attempt timeouts of its own, cut to what it may take."""

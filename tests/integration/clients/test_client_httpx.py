@@ -221,3 +221,19 @@ class TestTheClientItself:
             request = httpx.Request("PUT", url, stream=Own(), headers={**headers, "Host": "x"})
             assert client.send(request).status_code == 503
         assert server.bodies == [b"data"]
+
+    def test_a_client_around_another(self, server):
+        """Of the user's own making: bodies stay whole, attempts multiply."""
+        inner = clients.httpx(httpx.Client(), QUICK.replace(attempts=2))
+
+        class Outer(httpx.Client):
+            def send(self, request, **kwargs):
+                return inner.send(request, **kwargs)
+
+        with inner, clients.httpx(Outer(), QUICK.replace(attempts=2)) as outer:
+            url = server.play(reply(503), RESET, reply(503), reply(200))
+            request = outer.build_request("PUT", url, content=io.BytesIO(b"data"))
+            stream = request.stream
+            assert outer.send(request).status_code == 200
+        assert server.bodies == [b"data"] * 4
+        assert request.stream is stream

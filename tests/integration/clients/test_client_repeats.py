@@ -34,6 +34,7 @@ def sent(way, server, *steps, method="POST", headers=None, policy=QUICK, body=b"
 class TestSentTwice:
     """Only if that is safe."""
 
+    @pytest.mark.crossed
     @pytest.mark.parametrize("fault", BROKEN)
     @pytest.mark.parametrize("method", SAFE)
     def test_idempotent_methods(self, way, server, method, fault):
