@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
+import database_servers
 import documents
 from fault_server import reset_on_close
 
@@ -253,20 +254,12 @@ def account() -> Iterator[Any]:
             yield Account
 
 
-def _databases() -> Any:
-    """The servers of the database tests, which are beside them."""
-    folder = str(Path(__file__).parent / "databases")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module("database_servers")
-
-
 @contextlib.contextmanager
 def postgresql() -> Iterator[Any]:
     """A PostgreSQL server with two accounts, and no payments."""
     import psycopg
 
-    with _databases().PostgreSQL() as server:
+    with database_servers.PostgreSQL() as server:
         with psycopg.connect(server.address) as connection:
             connection.execute("CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL)")
             connection.execute("INSERT INTO account VALUES (1, 100), (2, 0)")
@@ -304,14 +297,14 @@ def database() -> Iterator[str]:
 @contextlib.contextmanager
 def redis_port() -> Iterator[int]:
     """Where a Redis server listens."""
-    with _databases().Redis() as server:
+    with database_servers.Redis() as server:
         yield server.port
 
 
 @contextlib.contextmanager
 def amqp_url() -> Iterator[str]:
     """The address of a RabbitMQ broker."""
-    with _databases().RabbitMQ() as server:
+    with database_servers.RabbitMQ() as server:
         yield server.url
 
 

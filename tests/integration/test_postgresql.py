@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 
-import postgresql_server
+import database_servers
 import pytest
 
 from retrying_elegant import Policy, given_up, retry, retrying
 
 psycopg = pytest.importorskip("psycopg", reason="the package psycopg[binary] is not installed")
-
-BIN = postgresql_server.binaries()
-pytestmark = pytest.mark.skipif(BIN is None, reason="no PostgreSQL server is installed")
 
 AWAY = Policy(None, on=psycopg.OperationalError, wait=0.02, timeout=60, name="query")
 
@@ -25,8 +23,7 @@ def refused_by_the_server(error):
 
 @pytest.fixture(scope="module")
 def server():
-    with postgresql_server.Server(BIN) as server:
-        server.start()
+    with database_servers.PostgreSQL() as server:
         with psycopg.connect(server.address, autocommit=True) as connection:
             connection.execute("CREATE TABLE account (id int PRIMARY KEY, balance int)")
             connection.execute("CREATE TABLE log (entry text PRIMARY KEY)")
@@ -71,7 +68,7 @@ class Client:
 class TestRestart:
     """A query that meets a server in the middle of a restart succeeds after it."""
 
-    @pytest.mark.parametrize("mode", ["fast", "immediate"])
+    @pytest.mark.parametrize("mode", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
     def test_decorator(self, server, restart, mode):
         """Its connection is dead, then the socket is gone, then the server starts up."""
         errors = []

@@ -17,9 +17,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
+import database_servers
 import documents
 import given
-import postgresql_server
 
 from retrying_elegant import RetryError, given_up, testing, web
 
@@ -166,10 +166,7 @@ class TestDatabases:
     @pytest.fixture
     def postgresql(self):
         """A connection to the table of a real server, and the address of that."""
-        if postgresql_server.binaries() is None:
-            pytest.skip("no PostgreSQL server is installed")
-        with postgresql_server.Server(postgresql_server.binaries()) as server:
-            server.start()
+        with database_servers.PostgreSQL() as server:
             address = server.address + " client_encoding=utf8"
             with psycopg.connect(address, autocommit=True) as connection:
                 connection.execute("CREATE TABLE account (id int PRIMARY KEY, balance int)")

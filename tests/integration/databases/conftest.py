@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "unit")]
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "unit")]
 
-import database_servers  # noqa: E402 - it is beside this file
+import database_servers  # noqa: E402 - it is in one of them
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

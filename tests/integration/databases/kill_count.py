@@ -19,9 +19,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-sys.path[:0] = [str(Path(__file__).parent)]
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
-import database_servers  # noqa: E402 - it is beside this file
+import database_servers  # noqa: E402 - it is in that folder
 
 from retrying_elegant import backoff, db, retry  # noqa: E402
 

@@ -9,24 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import sys
 import threading
 from collections import Counter
-from pathlib import Path
 
 import asyncpg
+import database_servers
+import documents
+import given
+import kill_count
 import pika
 import psycopg
 import pytest
 import redis
 from collisions import error_of
-
-sys.path.append(str(Path(__file__).parents[1]))
-
-import database_servers
-import documents
-import given
-import kill_count
 
 from retrying_elegant import db, retry
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 
-import postgresql_server
+import database_servers
 import pytest
 from django.db import DatabaseError, OperationalError, connections, transaction
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
@@ -17,8 +17,6 @@ from django_project import Account, database, routes
 
 from retrying_elegant import RetryError, given_up, retry, retrying
 from retrying_elegant.db import conflict
-
-BIN = postgresql_server.binaries()
 
 
 class Flaky:
@@ -283,14 +281,13 @@ class TestSQLite:
 @pytest.fixture(scope="module")
 def databases():
     """Two connections to one server: ours, whose transactions are SERIALIZABLE, and theirs."""
-    with postgresql_server.Server(BIN) as server:
-        server.start()
-        place = dict(word.split("=") for word in server.address.split())
+    with database_servers.PostgreSQL() as server:
         config = {
             "ENGINE": "django.db.backends.postgresql",
-            "NAME": place["dbname"],
-            "USER": place["user"],
-            "HOST": place["host"],
+            "NAME": "postgres",
+            "USER": "tester",
+            "HOST": "127.0.0.1",
+            "PORT": str(server.port),
         }
         strict = {"isolation_level": IsolationLevel.SERIALIZABLE}
         with database("ours", **config, OPTIONS=strict), database("theirs", **config):
@@ -299,7 +296,6 @@ def databases():
             yield "ours", "theirs"
 
 
-@pytest.mark.skipif(BIN is None, reason="no PostgreSQL server is installed")
 class TestPostgreSQL:
     """SERIALIZABLE transactions that the server refuses because of others."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -29,10 +30,17 @@ MET: set[str] = set()  # the versions of the servers that have been started here
 
 
 def free_port() -> int:
-    """A port of the loopback that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """
+    A port of the loopback that was free a moment ago.
+
+    Not one that the system gives to clients: while a server is down, one of them might get its
+    port, or even connect to itself there, and the server could not start again.
+    """
+    for port in random.sample(range(12_000, 32_000), 100):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def wait_until(ready: Callable[[], object], *, patience: float = PATIENCE) -> None:
@@ -97,10 +105,10 @@ class Server:
         if wait:
             wait_until(self._answers)
 
-    def stop(self) -> None:
-        """Ask it to stop, and return when it has; clients are not waited for."""
+    def stop(self, how: signal.Signals | None = None) -> None:
+        """Ask it to stop, with a signal, and return when it has; clients are not waited for."""
         assert self._process is not None
-        self._process.send_signal(self._stop_signal)
+        self._process.send_signal(how or self._stop_signal)
         self._process.wait(PATIENCE)
         self._process = None
 
