@@ -305,8 +305,8 @@ class Redis(Server):
         return [
             *(_program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--dir", str(self.folder), "--save", "", "--appendonly", "yes"),
-            # Written on every command, though not to the disk: that is for machines that fail.
-            *("--appendfsync", "everysec", "--busy-reply-threshold", "100"),
+            # "everysec" would acknowledge before it has written anything while an fsync is running.
+            *("--appendfsync", "always", "--busy-reply-threshold", "100"),
         ]
 
     def _answers(self) -> bool:

@@ -349,15 +349,18 @@ class TestQueue:
         assert len(paid) <= len(acknowledged) + 1
         assert balances()[0] == 1000 - len(acknowledged) - 10 * (len(paid) > len(acknowledged))
 
-    def test_who_may_not_enter(self, page, broker):
-        """A wrong password is not retried, though it is an AMQPError."""
+    def test_a_message_that_reaches_no_queue(self, page, broker):
+        """It is returned, and not retried."""
         calls = []
 
         def publish():
             calls.append(1)
-            url = broker.url.replace("guest:guest", "guest:wrong")
-            pika.BlockingConnection(pika.URLParameters(url))
+            with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
+                channel = connection.channel()
+                channel.confirm_delivery()
+                channel.basic_publish("", "no such queue", "1", mandatory=True)
 
         error = error_of(retry(page["BROKER"])(publish))
+        assert type(error) is pika.exceptions.UnroutableError
         assert isinstance(error, pika.exceptions.AMQPError)
         assert calls == [1]
