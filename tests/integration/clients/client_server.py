@@ -297,15 +297,17 @@ def HANG(connection: Connection, request: Received) -> bool:  # noqa: N802 - lik
     return False
 
 
-def flood(status: int) -> Any:
-    """Answer with a body that never ends."""
+def flood(status: int, sent: list[int] | None = None) -> Any:
+    """Answer with a body that never ends; *sent* grows with each 64 kB."""
 
     def step(connection: Connection, request: Received) -> bool:
         head = f"HTTP/1.1 {status} Flood\r\nTransfer-Encoding: chunked\r\n\r\n"
         connection.socket.sendall(head.encode())
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-        for _ in range(2000):
+        for number in range(2000):
             connection.socket.sendall(chunk)
+            if sent is not None:
+                sent.append(number)
         return False
 
     return step

@@ -324,6 +324,9 @@ class TestWhatTheUserGets:
             try:
                 with contextlib.suppress(Exception):
                     session.discard(session.fetch("GET", server.play(*steps)))
+                timers = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+                while timers:  # of time limits that are over
+                    timers.pop().join()
                 ours = (Attempt, Exchange, TimeLimit)
                 left = [thing for thing in gc.get_objects() if isinstance(thing, ours)]
                 assert not left

@@ -50,7 +50,7 @@ class TestConnections:
         closed = []
 
         def wait(attempt):
-            return 0.3
+            return 1.5
 
         with way.session(QUICK.replace(wait=wait), pool=1, timeout=5) as session:
             began = time.monotonic()
@@ -74,7 +74,7 @@ class TestConnections:
                 thread.join()
                 (first,) = answers
         assert (first.body, second.body) == (b"late", b"other")
-        assert closed[0] < 0.29
+        assert closed[0] < 1.4
 
     def test_closed_when_the_next_attempt_begins(self, way, server):
         """As the response itself says."""
@@ -168,12 +168,14 @@ class TestBounds:
 
     @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
     def test_a_body_without_end(self, way, server, stream):
-        """It is cut off."""
-        url = server.play(flood(503), reply(200))
+        """It is cut off, long before the time is over."""
+        sent = []
+        url = server.play(flood(503, sent), reply(200))
         with way.session(QUICK, pool=1) as session:
             answer = session.fetch("GET", url, stream=stream)
             assert answer.status == 200
             session.discard(answer)
+        assert len(sent) < 600  # what was read, and what buffers of the system hold
 
     @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
     def test_a_body_that_comes_slowly(self, way, server, stream):
@@ -184,7 +186,7 @@ class TestBounds:
             answer = session.fetch("GET", url, stream=stream)
             assert answer.status == 200
             session.discard(answer)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
 
     def test_a_body_that_stops(self, way, server):
         """Long before the client's own timeout."""
@@ -193,7 +195,7 @@ class TestBounds:
         with way.session(QUICK, pool=1, timeout=30) as session:
             answer = session.fetch("GET", url)
             assert answer.status == 200
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
 
     @pytest.mark.parametrize("half", ["close", "reset"])
     def test_a_body_that_is_cut_off(self, way, server, half):

@@ -45,7 +45,7 @@ class TestDeadline:
         with way.session(QUICK, timeout=5) as session:
             url = server.play(HANG)
             with deadline(0.3):
-                assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 2
+                assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 4
 
     def test_without_a_timeout_of_the_client(self, server):
         """There is one then."""
@@ -53,7 +53,7 @@ class TestDeadline:
             session.mount("http://", clients.requests(QUICK))
             url = server.play(HANG)
             with deadline(0.3):
-                assert seconds(lambda: session.get(url)) < 2
+                assert seconds(lambda: session.get(url)) < 4
 
     def test_never_to_zero(self, way, server):
         """The first attempt is always made, and can still fail."""
@@ -101,20 +101,20 @@ class TestAttemptTimeout:
             took = []
             took.append(seconds(lambda: took.append(session.fetch("GET", url).body)))
         assert took[0] == b"done"
-        assert 0.5 < took[1] < 3
+        assert 0.5 < took[1] < 4.5
 
     def test_the_smaller_one(self, way, server):
         """A client's own timeout that is shorter stays."""
         url = server.play(HANG)
         with way.session(QUICK.replace(attempts=1, attempt_timeout=5), timeout=0.2) as session:
-            assert seconds(lambda: session.fetch("GET", url)) < 2
+            assert seconds(lambda: session.fetch("GET", url)) < 4
 
     def test_what_is_left_of_the_timeout(self, way, server):
         """`attempt.timeout` counts it."""
         url = server.play(HANG)
         policy = QUICK.replace(attempt_timeout=5, timeout=0.3)
         with way.session(policy, timeout=5) as session:
-            assert seconds(lambda: session.fetch("GET", url)) < 2
+            assert seconds(lambda: session.fetch("GET", url)) < 4
 
     @pytest.mark.parametrize(
         "timeout",
@@ -131,7 +131,7 @@ class TestAttemptTimeout:
             began = time.monotonic()
             with pytest.raises(requests.Timeout):
                 session.get(url, timeout=timeout)
-        assert 0.2 < time.monotonic() - began < 2
+        assert 0.2 < time.monotonic() - began < 4
 
 
 class TestStreams:
@@ -209,7 +209,7 @@ class TestAiohttpTotal:
         began = time.monotonic()
         status, record = asyncio.run(fetch())
         assert (status, record.reason) == (503, "timeout")
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 0.95
 
     def test_in_a_wait(self, server, log, monkeypatch):
         """Where it is not known, it ends the call as in the bare client, unannounced."""
