@@ -176,8 +176,9 @@ class AtTerminal:
 
     def ends(self):
         """The exit status."""
+        latest = time.monotonic() + PATIENCE
         while self._read():
-            pass
+            assert time.monotonic() < latest, f"it does not end: {self.told[-200:]!r}"
         _, status = os.waitpid(self.pid, 0)
         self._status = os.waitstatus_to_exitcode(status)
         return self._status
