@@ -4,16 +4,21 @@ Owns the object that loops yield and that hooks, wait callables and fallbacks re
 attempt takes over the state of the one before it: when the call began, what has been slept, what
 has failed.  Durations are float seconds.
 
-Who writes which slot, which a test holds:
+Who writes which slot, besides this module, which a test reads here:
 
-- ``decision`` all that changes when an attempt ends: ``_stage``, ``_outcome``, ``_hint``,
-  ``_error``, ``_history``, ``_result``; on a healthy attempt also ``_number``, ``_waited``,
-  ``_slept``, ``_start`` and ``_earlier``;
-- the forms (``sync``, ``async``, ``generators``, ``loop``, ``block``) the stage ``RUNNING``;
-  ``loop`` also the ``_result`` that the body stores, and it releases ``_error`` when the final
-  error propagates;
-- ``block`` the ``_start`` and ``_slept`` that its calls share;
-- this module the rest, when an attempt follows another.
+    _stage              ``decision``; ``loop``; RUNNING also ``sync``, ``async``, ``generators``
+    _outcome, _history  ``decision``
+    _hint               ``decision``
+    _error              ``decision``; ``loop`` releases it when the final error propagates
+    _result             ``decision``; ``loop`` what the body stores; ``clients`` the response
+    _number, _start     ``decision`` where a new series begins
+    _earlier, _waited   ``decision`` likewise
+    _slept              ``decision`` likewise; ``block``, whose calls share the waits
+    _began              where reset_after is set ``sync``, ``async``, ``block``; ``cli`` of one
+                        that hung
+
+This module writes all of them when an attempt is made and when it follows another; ``_policy``,
+``_label``, ``_args`` and ``_kwargs`` only then, or when a label is first shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Contract 2, 5, 6 and 7 as laws: any script of outcomes, through every way in.
+"""Contract 2, 3, 5, 6, 7, 10 and 18 as laws: any script of outcomes, through every form.
 
 The model is in ``laws_parts``: the contract once more, in few lines, and none of the code.
 """
@@ -9,40 +9,65 @@ import logging
 import random
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from laws_parts import World, calls, model, observed, rules, scripts
+from laws_parts import (
+    Model,
+    State,
+    World,
+    bounds,
+    calls,
+    rules,
+    scripts,
+    simple_calls,
+    simple_rules,
+    unwatched,
+    without_raising,
+)
 from ways import WAYS
 
 from retrying_elegant import backoff
 
 
+def laws_hold(
+    way: Any, rules: Any, calls: Any, bounds: Any, *, watched: bool = True, raises: bool = True
+) -> None:
+    """Assert that *calls* under *rules* go as in the model, and take the same tokens."""
+    world, state = World(rules.policy(way), rules.most), State(rules)
+    budget = world.policy.budget
+    for script in calls:
+        model = Model(rules, state, bounds, block=way.form == "block", watched=watched)
+        expected = model.told(script)
+        if not raises:
+            expected = without_raising(expected)
+        if not watched:
+            expected = unwatched(expected)
+        assert world.observed(way, script, bounds, watched=watched, raises=raises) == expected
+        assert budget is None or budget.tokens == state.tokens / 1000
+
+
 class TestDecision:
-    """Filters → attempts → timeout passed? → wait → would it end past the timeout? → budget."""
+    """Healthy? → filters → stop → attempts → timeout passed? → wait → past it? → budget."""
 
-    @given(rules, calls)
-    def test_it_is_that_of_the_model(self, way, rules, calls):
+    @given(rules, calls, st.just([]) | bounds)
+    def test_it_is_that_of_the_model(self, way, rules, calls, bounds):
         """Call after call: the events, the outcome, the record, and the tokens of the budget."""
-        policy, world = rules.policy(), World()
-        tokens = rules.full
-        for script in calls:
-            expected, tokens = model(rules, script, tokens)
-            with world.clock():
-                assert observed(way, policy, script, world) == expected
-            assert policy.budget is None or policy.budget.tokens == tokens / 1000
+        laws_hold(way, rules, calls, bounds)
 
-    @pytest.mark.parametrize("way", [way for way in WAYS if way.form != "decorator"], ids=repr)
-    @given(rules, scripts)
-    def test_without_raising(self, way, rules, script):
-        """`raises=False`: all is the same, but that the final retryable failure does not leave."""
-        expected, _ = model(rules, script, rules.full)
-        match expected[-1]:
-            case (_, ("attempts" | "timeout" | "budget", _)):
-                expected[-1] = "swallowed"
-        world = World()
-        with world.clock():
-            assert observed(way, rules.policy(), script, world, raises=False) == expected
+    @given(simple_rules, simple_calls, st.just([]) | st.just([]) | bounds)
+    def test_where_nothing_observes_it(self, way, rules, calls, bounds):
+        """Without hooks a call takes short cuts: the same attempts at the same moments."""
+        laws_hold(way, rules, calls, bounds, watched=False)
+
+    @given(rules, calls, st.just([]) | bounds)
+    def test_where_only_callables_observe_it(self, some_way, rules, calls, bounds):
+        """Filters, `until` and wait callables, without hooks."""
+        laws_hold(some_way, rules, calls, bounds, watched=False)
+
+    @given(rules, calls, st.just([]) | bounds)
+    def test_without_raising(self, way, rules, calls, bounds):
+        """`raises=False`, or a fallback: all is the same, but some final errors are not raised."""
+        laws_hold(way, rules, calls, bounds, raises=False)
 
 
 class Listener(logging.Handler):
@@ -69,24 +94,27 @@ backoffs = st.one_of(
 class TestWaysAreOne:
     """The same words, the same rules: decorator, loop and block, sync and async."""
 
-    @given(rules, scripts, backoffs, st.randoms(use_true_random=True))
+    @given(simple_rules | rules, scripts, backoffs, st.randoms(use_true_random=True))
     def test_the_same_seed_gives_the_same_story(self, rules, script, wait, chance):
-        """Events, random waits, outcome, record and every line of the log."""
+        """Events, random waits, outcome, record and every line of the log, hooks or none."""
         seed = chance.random()
+        rules = rules._replace(reset_after=None)  # after which a block keeps its timeout
+        script = [step._replace(held=0) for step in script if step.at != "stop in hook"]
         listener = Listener()
         logger = logging.getLogger("retrying_elegant")
 
-        def story(way: Any) -> Any:
+        def story(way: Any, *, watched: bool = True) -> Any:
             listener.lines.clear()
             random.seed(seed)
-            world = World()
-            with world.clock():
-                told = observed(way, rules.policy().replace(wait=wait), script, world)
+            world = World(rules.policy(way).replace(wait=wait), rules.most)
+            told = world.observed(way, script, watched=watched)
             return told, list(listener.lines)
 
         logger.addHandler(listener)
         try:
             first, *others = map(story, WAYS)
+            unseen = [story(way, watched=False) for way in WAYS]
         finally:
             logger.removeHandler(listener)
         assert others == [first] * 5
+        assert unseen == [(unwatched(first[0]), first[1])] * 6
