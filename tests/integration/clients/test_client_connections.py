@@ -224,6 +224,18 @@ class TestReturnedAfterAll:
             session.discard(answer)
         assert len(server.requests) == 1
 
+    def test_cookies(self, server):
+        """Of a response that was closed before, too."""
+        import requests
+
+        from retrying_elegant import clients
+
+        url = server.play(reply(503, b"why", {"Set-Cookie": "a=1"}))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK.replace(wait=5, stop=Setter())))
+            assert session.get(url).content == b"why"
+            assert session.cookies["a"] == "1"
+
     def test_stop_during_the_hooks(self, way, server):
         """Then it was not even closed."""
         event = asyncio.Event() if way.is_async else threading.Event()

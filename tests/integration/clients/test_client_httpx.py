@@ -141,6 +141,10 @@ class TestTheClientItself:
                 client.send(request)
             assert request.stream is stream
             assert set(request.extensions["timeout"].values()) == {3}
+            request = client.build_request("POST", server.play(RESET), content=b"data")
+            with deadline(1), pytest.raises(httpx.ReadError):
+                client.send(request)
+            assert set(request.extensions["timeout"].values()) == {3}
 
     def test_a_request_that_is_sent_inside_another(self, server):
         """By an event hook, with the same client, and the same policy."""

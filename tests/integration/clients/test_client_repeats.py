@@ -251,6 +251,17 @@ class TestRedirects:
             session.discard(session.fetch("PUT", url, session.once(b"da", b"ta")))
         assert [request.body for request in server.requests if request.is_whole] == [b"data"]
 
+    def test_httpx_does_not_send_an_iterator_empty(self, server):
+        """Which httpx itself would, after a redirect."""
+        from client_ways import WAYS
+
+        for way in (way for way in WAYS if way.is_httpx and not way.is_async):
+            end = server.play(reply(), path="/end")
+            url = server.play(reply(307, headers={"Location": end}))
+            with way.session(QUICK) as session, pytest.raises(Exception):  # noqa: B017, PT011
+                session.fetch("PUT", url, iter([b"da", b"ta"]))
+            assert [r.body for r in server.requests if r.is_whole] == [b"data"]
+
     def test_a_file_is_sent_whole_after_a_redirect(self, way, server):
         """From where it was."""
         if way.name == "urllib" or (way.is_async and way.is_httpx):
@@ -518,18 +529,26 @@ class TestBodies:
         from client_ways import WAYS
 
         class Slow(io.FileIO):
+            readers, most = 0, 0
+
             def read(self, size=-1):
+                self.readers += 1
+                self.most = max(self.most, self.readers)
                 time.sleep(0.1)
-                return super().read(size)
+                data = super().read(size)
+                self.readers -= 1
+                return data
 
         (way,) = (way for way in WAYS if way.name == "aiohttp")
         body = os.urandom(600_000)
         (tmp_path / "body").write_bytes(body)
         for _ in range(3):
             url = server.play(reply(503, is_early=True, close=True), reply(200))
+            file = Slow(tmp_path / "body")
             with way.session(QUICK) as session:
-                assert session.fetch("PUT", url, Slow(tmp_path / "body")).status == 200
+                assert session.fetch("PUT", url, file).status == 200
             assert server.bodies[1:] == [body]
+            assert file.most == 1
 
 
 class TestAnswersArriveAsEver:
