@@ -50,7 +50,7 @@ def wrap(
                         attempt = Attempt(policy, name, start, args, kwargs)
                     now = _clock.time.monotonic()
                     if (
-                        _async_backend.was_canceled(before, error)
+                        _async_backend.cancellations() > before
                         or not _decision.retry_simply(attempt, error, now)
                     ) and not await settle(attempt, error, before=before):
                         raise

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         def expired(self) -> bool: ...
 
 
+_modules = sys.modules
 _asyncio: Any = None  # imported when it is first needed: it is a large import
 
 
@@ -42,7 +43,8 @@ def sleep(seconds: float) -> Awaitable[None]:
     if clock is not _clock.real:
         clock.sleep(seconds)
         seconds = 0
-    slept: Awaitable[None] = (_running_trio() or _asyncio or _import_asyncio()).sleep(seconds)
+    trio = _running_trio() if "trio" in _modules else None  # few programs have both
+    slept: Awaitable[None] = (trio or _asyncio or _import_asyncio()).sleep(seconds)
     return slept
 
 

@@ -35,7 +35,7 @@ DIFFERENCES = {
         + if type(value) is CoroutineType or _checks.is_awaitable(value):
         + value = value
         - if not _decision.retry_simply(attempt, error, now) and (not settle(attempt, error)):
-        + if (_async_backend.was_canceled(before, error) or not _decision.retry_simply(attempt, error, now)) and (not settle(attempt, error, before=before)):
+        + if (_async_backend.cancellations() > before or not _decision.retry_simply(attempt, error, now)) and (not settle(attempt, error, before=before)):
         - if type(value) is not checked:
         - checked = check_result(value, name)
         - _clock.sleep(wait)
