@@ -30,7 +30,7 @@ def text(error: BaseException) -> str:
         return ""
 
 
-def known_as(error: BaseException, known: Container[str]) -> str:
+def known_as(error: object, known: Container[str]) -> str:
     """
     Return the name in *known* that describes *error* best, or an empty string.
 

@@ -311,7 +311,7 @@ def _with_text(*reasons: str) -> Callable[[BaseException], str | None]:
 
 def _first(error: BaseException) -> Any:
     """Return the first argument of *error*, or None."""
-    return next(iter(look(error, "args") or ()), None)
+    return next(iter(look(error, "args")), None)
 
 
 # --- what the class of an error says ----------------------------------------------------------
@@ -340,7 +340,7 @@ _SETTLED: dict[str, str | None] = {
     # disconnected, and a pool of one's own that is exhausted or closed is no connection.
     **dict.fromkeys(
         (
-            *("ssl.SSLError", "psycopg.PipelineAborted"),
+            "psycopg.PipelineAborted",
             *("psycopg_pool.PoolClosed", "psycopg_pool.TooManyRequests"),
             *("redis.AuthenticationError", "redis.AuthorizationError"),
             *("redis.ExternalAuthProviderError", "redis.MaxConnectionsError"),
@@ -381,8 +381,7 @@ _READERS: dict[str, Callable[[BaseException], str | None]] = {
 # What the error wraps decides: the attributes that hold it.  ``args`` is the first argument.
 _WRAPPERS = {
     "sqlalchemy.StatementError": ("orig",),
-    "sqlalchemy.EmulatedDBAPIException": ("orig", "__cause__"),  # of SQLAlchemy's own asyncpg
-    "sqlalchemy.Error": ("__cause__",),  # the same, before SQLAlchemy 2.1
+    "sqlalchemy.Error": ("__cause__",),  # of its own DBAPI around asyncpg
     "django.Error": ("__cause__",),
     "peewee.PeeweeException": ("orig",),
     "tortoise.BaseORMException": ("__cause__", "args"),
@@ -452,9 +451,9 @@ def _meaning_of(error: BaseException) -> str | None:
         return None
 
 
-def _judge(error: BaseException, depth: int) -> str | None:
+def _judge(error: Any, depth: int) -> str | None:
     """Return the meaning of *error*, looking through at most *depth* errors."""
-    if depth == 0:
+    if not depth:
         return None
     if isinstance(error, BaseExceptionGroup):
         return _together([_judge(member, depth - 1) for member in look(error, "exceptions")])
@@ -464,7 +463,7 @@ def _judge(error: BaseException, depth: int) -> str | None:
     if name not in _WRAPPERS:
         return _SETTLED.get(name)
     inside = _inside(error, _WRAPPERS[name])
-    meaning = None if inside is None else _judge(inside, depth - 1)
+    meaning = _judge(inside, depth - 1)
     # SQLAlchemy has given the connection up, perhaps for a reason of its own.
     return meaning or (_LOST if look(error, "connection_invalidated") is True else None)
 
