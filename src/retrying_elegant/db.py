@@ -272,8 +272,7 @@ def _odbc(error: BaseException) -> str | None:
 
 def _oracle(error: BaseException) -> str | None:
     inside = _first(error)
-    code = look(inside, "code")
-    meaning = _ORACLE.get(code) if isinstance(code, int) else None
+    meaning = _ORACLE.get(look(inside, "code"))
     return meaning or _ORACLE_CLIENT.get(look(inside, "full_code"))
 
 
