@@ -208,20 +208,8 @@ class Policy(Value):
         given = locals()
         if unknown:
             _checks.reject_keyword("Policy", unknown, _CHECKS)
-        self._set({name: given[name] for name in _CHECKS if given[name] is not _SIGNATURE[name]})
-
-    def _set(self, given: Mapping[str, Any]) -> None:
-        """Set all fields and what follows from them, checking those that are *given*."""
-        # Only those, because a policy may be built in place, at the head of a loop.
-        state = _DEFAULTS.copy()
-        derives = _NOTHING
-        for name, value in given.items():
-            state[name] = _CHECKS[name](name, value)
-            if _DERIVES[name] > derives:
-                derives = _DERIVES[name]
-        if derives:
-            _derive(state, derives)
-        _set_state(self, state)
+        given = {name: given[name] for name in _CHECKS if given[name] is not _SIGNATURE[name]}
+        _set_attribute(self, "__dict__", _state(given))
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
@@ -310,11 +298,11 @@ class Policy(Value):
     def __setstate__(self, state: dict[str, Any]) -> None:
         full = {**_DEFAULTS, **state}  # a pickle of an older version has fewer fields
         _derive(full)
-        _set_state(self, full)
+        _set_attribute(self, "__dict__", full)
 
     def __copy__(self) -> Self:
         made = object.__new__(type(self))
-        _set_state(made, self.__dict__.copy())
+        _set_attribute(made, "__dict__", self.__dict__.copy())
         return made
 
     def __repr__(self) -> str:
@@ -326,21 +314,37 @@ class Policy(Value):
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+_new = object.__new__
 _set_attribute = object.__setattr__  # past that of a frozen value
 
 
-def _set_state(policy: Policy, state: dict[str, Any]) -> None:
-    # The fields are in __dict__, where they are read fastest.
-    _set_attribute(policy, "__dict__", state)
+def _state(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return all fields and what follows from them, checking those that are *given*.
+
+    Only those, because a policy may be built in place, at the head of a loop.  They become the
+    ``__dict__`` of a policy, where they are read fastest.
+    """
+    state = _DEFAULTS.copy()
+    derives = _NOTHING
+    for name, value in given.items():
+        state[name] = _CHECKS[name](name, value)
+        if _DERIVES[name] > derives:
+            derives = _DERIVES[name]
+    if derives:
+        _derive(state, derives)
+    return state
 
 
 def _derive(state: dict[str, Any], derives: int = _ALL) -> None:
     """Settle what several fields together imply."""
-    on = state["on"]
-    only_classes = isinstance(on, type) or (
-        isinstance(on, tuple) and all(isinstance(item, type) for item in on)
-    )
-    classes = on if only_classes and state["unless"] is None else None
+    on = classes = state["on"]
+    if state["unless"] is not None:
+        classes = None
+    elif isinstance(on, tuple):
+        classes = on if all(isinstance(item, type) for item in on) else None
+    elif not isinstance(on, type):
+        classes = None
     state["_classes"] = classes
     if derives == _ALL:
         _derive_rest(state)
@@ -385,12 +389,12 @@ def resolve(function: str, policy: Any, fields: Mapping[str, Any]) -> Policy:
         if not fields:
             return _DEFAULT
         given = fields
-    elif isinstance(policy, Policy):
+    elif type(policy) is not int and isinstance(policy, Policy):
         return policy.replace(**fields) if fields else policy
     elif "attempts" in fields:
         raise TypeError(f"{function}() got attempts twice: {show(policy)} and attempts=...")
     else:
         given = {"attempts": policy, **fields}
-    made = object.__new__(Policy)
-    made._set(given)
+    made = _new(Policy)
+    _set_attribute(made, "__dict__", _state(given))
     return made
