@@ -11,6 +11,8 @@ from __future__ import annotations
 import sys
 import time
 
+from ._reading import look
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,16 +21,6 @@ if TYPE_CHECKING:
 _LONGEST = sys.float_info.max
 _WANTED = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "date"})
 _PUSHBACK = "grpc-retry-pushback-ms"
-
-
-def look(thing: Any, path: str) -> Any:
-    """Return what *thing* has at the dotted *path*; None where it has nothing, or raises."""
-    for name in path.split("."):
-        try:
-            thing = getattr(thing, name, None)
-        except Exception:  # noqa: BLE001 - httpx raises where no request is known; others may
-            return None
-    return thing
 
 
 def entry(thing: Any, *keys: str) -> Any:

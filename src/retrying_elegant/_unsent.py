@@ -7,7 +7,7 @@ count: a request that may have been sent may have been executed.
 
 from __future__ import annotations
 
-from ._retry_after import look
+from ._reading import look
 from ._web_names import DEEPEST, UNREACHABLE, every_address_failed, inside, known_as, names_in
 
 TYPE_CHECKING = False

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import errno
 
-from ._retry_after import entry, look
+from ._reading import look
+from ._retry_after import entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

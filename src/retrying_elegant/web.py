@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from ._checks import refuse, seconds
 from ._errors import TryAgain
-from ._retry_after import look, retry_after, told_to_retry
+from ._reading import look
+from ._retry_after import retry_after, told_to_retry
 from ._unsent import unsent
 from ._value import Value
 from ._web_names import (
