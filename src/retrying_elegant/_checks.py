@@ -346,16 +346,6 @@ def is_awaitable(value: Any) -> bool:
     return type(value) is GeneratorType and bool(value.gi_code.co_flags & ITERABLE_COROUTINE)
 
 
-def is_generator_function(fn: Any) -> bool:
-    """Return whether calling *fn* gives a generator."""
-    return flags_of(fn) & (GENERATOR | ITERABLE_COROUTINE) == GENERATOR
-
-
-def is_async_generator_function(fn: Any) -> bool:
-    """Return whether calling *fn* gives an async generator."""
-    return bool(flags_of(fn) & ASYNC_GENERATOR)
-
-
 def is_async_code(code: Any) -> bool:
     """Return whether *code* is the body of an ``async def``."""
     return bool(code.co_flags & (COROUTINE | ASYNC_GENERATOR))

@@ -56,11 +56,9 @@ def handled() -> list[BaseException]:
     return found
 
 
-def chain(
-    error: BaseException, *, skip: list[BaseException] | None = None
-) -> Iterator[BaseException]:
-    """Yield *error* and everything chained to it or grouped in it, once each, without *skip*."""
-    seen = {id(known) for known in skip or ()}
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and everything chained to it or grouped in it, once each."""
+    seen: set[int] = set()
     rest: list[BaseException | None] = [error]
     while rest:
         this = rest.pop()
@@ -99,20 +97,8 @@ def release(error: BaseException | None) -> None:
 
 def set_context(error: BaseException, context: BaseException | None) -> None:
     """Make *context* the ``__context__`` of *error*, unless that would close a circle."""
-    if context is error or context is None:
-        return
-    last, around = error, handled()
-    seen: list[BaseException] = []
-    while True:
-        seen.append(last)
-        following: BaseException | None = _context_of(last)
-        if following is context:
-            return
-        if following is None or any(following is known for known in (*around, *seen)):
-            break
-        last = following
-    if not any(known is this for known in chain(context, skip=around) for this in seen):
-        _set_context(last, context)
+    if context is not None and not any(known is error for known in chain(context)):
+        _set_context(error, context)
 
 
 class context_kept:  # noqa: N801 - read as a word of the `with` statement

@@ -78,6 +78,14 @@ class TestHealthyAttempts:
         record = given_up(caught.value)
         assert (record.reason, record.attempts) == ("timeout", 3)
 
+    def test_the_timeout_of_a_block_does_not(self, block_way, clock):
+        """It bounds the block, whatever series its attempts belong to: here until second 100."""
+        running = Running(clock, 70, 4, 4, 4, 4, 4, 4, 4, 4)
+        with pytest.raises(Lost) as caught:
+            block_way.run(running, None, reset_after=60, wait=1, timeout=100)
+        assert given_up(caught.value).reason == "timeout"
+        assert running.calls == 7
+
     def test_the_budget_is_credited(self, way, clock):
         """As for a success: with what the healthy attempt gave back, there is one more."""
         running = Running(clock, 0, 0, 60, 0)

@@ -168,6 +168,46 @@ class TestInAWait:
         assert given_up(caught.value).reason == "stopped"
 
 
+class TestWhoseWaitRaises:
+    """An async event whose own wait does not work."""
+
+    @staticmethod
+    def event_that_raises(error):
+        class Event(asyncio.Event):
+            async def wait(self):
+                raise error
+
+        return Event()
+
+    def test_a_timeout_of_its_own(self, async_way, own_waits):
+        """Is not taken for the end of the wait."""
+        event = self.event_that_raises(TimeoutError("of the event"))
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(TimeoutError, match="of the event"):
+            async_way.run(flaky, wait=60, stop=event)
+        assert flaky.calls == 1
+
+    def test_of_another_event_loop(self, async_way, own_waits):
+        """RuntimeError that says so; the attempt's error is in its context."""
+        event = self.event_that_raises(RuntimeError("bound to a different event loop"))
+        with pytest.raises(RuntimeError, match=r"stop: the .*Event belongs to another") as caught:
+            async_way.run(Flaky([Lost, "value"]), wait=60, stop=event)
+        assert str(caught.value.__cause__) == "bound to a different event loop"
+
+    def test_the_end_of_an_iterator(self, own_waits):
+        """It would end the loop as if all were well."""
+
+        async def main():
+            async for attempt in retrying(
+                wait=60, stop=self.event_that_raises(StopAsyncIteration())
+            ):
+                async with attempt:
+                    raise Lost
+
+        with pytest.raises(RuntimeError, match="StopAsyncIteration"):
+            run_async(main())
+
+
 class TestOfAnotherKind:
     """TypeError, naming the right kind, when the form is made."""
 

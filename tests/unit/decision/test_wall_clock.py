@@ -7,7 +7,7 @@ import time
 import pytest
 from ways import Flaky
 
-from retrying_elegant import given_up
+from retrying_elegant import backoff, given_up
 
 
 class Lost(Exception):
@@ -45,3 +45,13 @@ class TestWallClock:
         monkeypatch.setattr("time.time", lambda: 0.0)
         assert way.run(Flaky([Lost, Lost, "value"]), wait=[1, 2], timeout=10) == "value"
         assert waits == [1, 2]
+
+
+class TestClockThatStandsStill:
+    """A monotonic clock that does not move during waits, as of a suspended machine."""
+
+    def test_the_waits_count(self, way, clock, own_waits):
+        """The record's time is at least that of the waits."""
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), 3, on=Lost, wait=backoff.constant(2))
+        assert given_up(caught.value).elapsed == 4

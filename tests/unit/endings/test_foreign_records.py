@@ -58,6 +58,31 @@ class TestLaterVersions:
         assert given_up(error).name == "outer"
 
 
+class TestOfAResponse:
+    """The error that a client makes of a response has the record of the response."""
+
+    def test_it_is_found(self, error):
+        """By `given_up`, for `unless`."""
+
+        class Response:
+            pass
+
+        class StatusError(Exception):
+            response = Response()
+
+        name, value = record_of(error)
+        setattr(StatusError.response, name, value)
+        assert given_up(StatusError()) == given_up(error)
+
+    def test_a_response_without_one(self):
+        """Such an error has none either."""
+
+        class StatusError(Exception):
+            response = object()
+
+        assert given_up(StatusError()) is None
+
+
 class TestForgedRecords:
     """Are None, and raise nothing."""
 

@@ -87,6 +87,32 @@ class TestAnExceptionInAWait:
         assert caught.value is limit
         assert limit.__context__ is error
 
+    def test_one_with_a_context_of_its_own(self, way, interrupt):
+        """The attempt's error takes its place; what it was is left alone."""
+        limit, own, error = interrupt(Limit("soft")), KeyError("own"), Lost("down")
+        limit.__context__ = own
+        with pytest.raises(Limit):
+            run(way, error)
+        assert limit.__context__ is error
+        assert own.__context__ is error.__context__ is None
+
+    def test_one_whose_context_is_that_already(self, way, interrupt):
+        """It stays so."""
+        limit, error = interrupt(Limit("soft")), Lost("down")
+        limit.__context__ = error
+        with pytest.raises(Limit):
+            run(way, error)
+        assert limit.__context__ is error
+        assert error.__context__ is None
+
+    def test_one_that_is_in_the_chain_of_the_error(self, way, interrupt):
+        """No circle is made."""
+        limit, error = interrupt(Limit("soft")), Lost("down")
+        error.__context__ = limit
+        with pytest.raises(Limit):
+            run(way, error)
+        assert limit.__context__ is None
+
     def test_record_and_note(self, way, interrupt):
         """On the exception that propagates."""
         limit = interrupt(Limit("soft"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from ways import run_async
 
-from retrying_elegant import RetryBudget, given_up, retry, retrying
+from retrying_elegant import RetryBudget, _async_backend, given_up, retry, retrying
 
 
 class Lost(Exception):
@@ -74,6 +76,13 @@ class TestUnderNeither:
 
     def test_a_first_success(self, start):
         """Needs no event loop."""
+        assert by_hand(start(Attempts("value"))) == "value"
+
+    def test_before_asyncio_is_imported(self, start, own_waits):
+        """It is not needed either."""
+        own_waits.setattr(_async_backend, "_current_task", None)
+        own_waits.setattr(_async_backend, "_current_tasks", None)
+        own_waits.delitem(sys.modules, "asyncio")
         assert by_hand(start(Attempts("value"))) == "value"
 
     def test_an_error_that_is_not_retryable(self, start):

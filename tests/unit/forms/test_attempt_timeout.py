@@ -64,6 +64,18 @@ class TestAsync:
             async_way.run(Stuck("hang"), 2, attempt_timeout=5)
         assert given_up(caught.value).reason == "attempts"
 
+    def test_a_timeout_error_made_of_the_cancellation(self, async_way):
+        """Keeps its own text."""
+
+        async def translated():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise TimeoutError("the server is slow") from None
+
+        with pytest.raises(TimeoutError, match="the server is slow"):
+            async_way.run(translated, 2, attempt_timeout=5)
+
     def test_hooks_see_it_as_the_error_of_the_attempt(self, async_way):
         """`attempt.error`."""
         errors = []

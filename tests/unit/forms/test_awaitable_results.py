@@ -6,6 +6,7 @@ import asyncio
 import collections.abc
 import functools
 import gc
+import sys
 import types
 
 import pytest
@@ -89,6 +90,16 @@ def rejected(form, fn, fields):
     with pytest.raises(TypeError) as caught:
         form.run(fn, 3, wait=0, **fields)
     return str(caught.value)
+
+
+class TestWithoutAsyncio:
+    """Where asyncio is not imported, it does not run."""
+
+    def test_an_awaitable_is_a_value(self, form, monkeypatch):
+        """Like any other."""
+        answer = Answer()
+        monkeypatch.delitem(sys.modules, "asyncio")
+        assert form.run(lambda: answer) is answer
 
 
 class TestCoroutines:

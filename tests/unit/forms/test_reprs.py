@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ways import Flaky
 
-from retrying_elegant import Policy, RetryBudget, retrying
+from retrying_elegant import Policy, RetryBudget, retry, retrying
 
 
 class Lost(Exception):
@@ -71,6 +71,14 @@ class TestRetryBudget:
         budget._take()
         assert repr(budget) == text
         assert repr(eval(text)) == text
+
+
+class TestRetry:
+    """A decorator shows its policy."""
+
+    def test_it_is_what_one_would_write(self):
+        """With the policy written out."""
+        assert repr(retry(3, on=Lost)) == "retry(Policy(3, on=Lost))"
 
 
 class TestRetrying:

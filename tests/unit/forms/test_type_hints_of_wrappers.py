@@ -149,6 +149,16 @@ class TestTypeHints:
             found = annotationlib.get_annotations(retry(3)(fn), format=format_)
             assert set(found) == set(HINTS)
 
+    def test_a_name_that_is_not_defined_yet(self):
+        """Stays as it was written."""
+
+        class Later:
+            def __call__(self, number):
+                return number
+
+        Later.__call__.__annotations__["number"] = "NotDefinedYet"
+        assert retry(3)(Later()).__annotations__ == {"number": "NotDefinedYet"}
+
     @everything
     def test_what_is_wrapped_is_left_alone(self, fn):
         """Decorating adds nothing to it."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 
 import pytest
 from ways import Flaky
 
-from retrying_elegant import RetryError, retry, retrying
+from retrying_elegant import RetryError, _reporting, retry, retrying
 
 
 class Lost(Exception):
@@ -174,4 +175,14 @@ class TestBrokenLogging:
 
     def test_a_hook_that_raises_changes_nothing(self, way, broken):
         """Though nobody will hear of it."""
+        assert way.run(Flaky([Lost, "value"]), on_retry=lambda attempt: 1 / 0) == "value"
+
+    @pytest.fixture
+    def absent(self, monkeypatch):
+        """An interpreter that is shutting down: logging cannot be imported any more."""
+        monkeypatch.setattr(_reporting, "_loggers", None)
+        monkeypatch.setitem(sys.modules, "logging", None)
+
+    def test_without_logging(self, way, absent):
+        """Retries succeed, and hooks that raise change nothing."""
         assert way.run(Flaky([Lost, "value"]), on_retry=lambda attempt: 1 / 0) == "value"

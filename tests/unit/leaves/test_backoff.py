@@ -9,6 +9,7 @@ import pytest
 from backoff_parts import every_rule, wait
 from hypothesis import given
 from hypothesis import strategies as st
+from ways import Flaky
 
 from retrying_elegant import backoff
 
@@ -153,6 +154,16 @@ class TestCap:
         assert make() == make(cap=30.0)
 
 
+class Power(backoff.Backoff):
+    """A backoff of the user's own, whose second wait no float holds."""
+
+    def __init__(self):
+        self._set(cap=30, jitter=0)
+
+    def rule(self, n):
+        return 2.0 ** (1000 * n)
+
+
 class TestNoOverflow:
     """No overflow at any n."""
 
@@ -171,6 +182,14 @@ class TestNoOverflow:
     def test_growing_waits_have_reached_the_cap(self, rule, n):
         """Where floats have long run out, the cap still stands."""
         assert wait(rule, n) == 30
+
+    @pytest.mark.parametrize(
+        ("rule", "first"), [(backoff.exponential(1.0, 1e300, jitter=0), 1), (Power(), 30)], ids=repr
+    )
+    def test_in_a_call(self, some_way, waits, rule, first):
+        """There, too, the cap stands, whatever the rule."""
+        assert some_way.run(Flaky([OSError, OSError, OSError, "value"]), wait=rule) == "value"
+        assert waits == [first, 30, 30]
 
     @pytest.mark.parametrize("n", [10, 1_025, 10_000, 10**9])
     @pytest.mark.parametrize(

@@ -23,8 +23,10 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ways import Flaky
 
 from retrying_elegant import (
+    Attempt,
     GiveUp,
     Policy,
     RetryBudget,
@@ -827,6 +829,25 @@ class TestExchange:
                 getattr(exchange, method)(*arguments)
         assert exchange.is_redirected(OSError()) is False
         assert _urllib._host(urllib.request.Request("http://host:1/")) == "host"
+
+    def test_the_response_is_set_aside_before_the_wait(self, async_way, own_waits):
+        """After the hooks; a `stop` that is set meanwhile still ends the call, without the wait."""
+        story, stop = [], asyncio.Event()
+
+        async def set_aside(attempt):
+            story.append("set aside")
+            stop.set()
+
+        own_waits.setattr(Attempt, "_before_wait", set_aside)
+        with pytest.raises(OSError, match="down") as caught:
+            async_way.run(
+                Flaky([OSError("down")]),
+                wait=60,
+                stop=stop,
+                on_retry=lambda attempt: story.append("on_retry"),
+            )
+        assert story == ["on_retry", "set aside"]
+        assert given_up(caught.value).reason == "stopped"
 
     def test_the_error_of_reading_the_last_response(self):
         """It carries the record of that, if there is one."""

@@ -189,6 +189,11 @@ class TestOtherCallables:
         assert [row.elapsed_low for row in found] == [0, 3, 6]
         assert max(asked) == 3
 
+    def test_calls_end_with_an_infinite_wait(self):
+        """No attempt follows it."""
+        preview = Policy(5, wait=lambda a: 3 if a.number == 1 else math.inf).preview()
+        assert [row.elapsed_low for row in preview] == [0, 3]
+
     def test_one_that_needs_an_error(self):
         """Its waits are unknown: anything from 0 up; and the table says why."""
         preview = Policy(3, wait=retry_after).preview()

@@ -43,6 +43,7 @@ def row(name, value, error, shown=None):
 
 NUMBERS = [
     *(row("attempts", value, ValueError) for value in (0, -1)),
+    row("log_level", -1, ValueError),
     *(row(name, value, ValueError) for name in ("timeout", "attempt_timeout") for value in (0, -3)),
     row("timeout", timedelta(seconds=-3), ValueError, "-"),
     row("attempt_timeout", timedelta(0), ValueError, "0"),

@@ -44,6 +44,30 @@ class Scalar:
         raise IndexError("too many indices")
 
 
+class Truth(Float):
+    """A boolean of another library, which converts to a float as a number does."""
+
+    class dtype:  # noqa: N801 - as numpy has it
+        kind = "b"
+
+
+class Several(Float):
+    """An array of several numbers, which has a conversion but cannot be converted."""
+
+    def __float__(self):
+        raise TypeError("only 0-dimensional arrays can be converted")
+
+
+class Unsized:
+    """An array without dimensions, of something that is not a number."""
+
+    def __len__(self):
+        raise TypeError("len() of unsized object")
+
+    def __getitem__(self, index):
+        raise IndexError("too many indices")
+
+
 class CallableNumber(Float):
     """A callable first, and a number as well."""
 
@@ -120,7 +144,10 @@ class TestSeconds:
 
     @pytest.mark.parametrize(
         "value",
-        [True, "3", b"3", bytearray(b"3"), memoryview(b"\x03\x04"), 3j, {}],
+        [
+            *(True, "3", b"3", bytearray(b"3"), memoryview(b"\x03\x04"), 3j, {}),
+            *(Truth(), Several(), Unsized()),
+        ],
         ids=lambda value: type(value).__name__,
     )
     @pytest.mark.parametrize("field", ["wait", "timeout"])

@@ -280,6 +280,16 @@ class TestFieldsBesideAPolicy:
         policy = Policy(4, timeout=20, name="shared")
         assert retry(policy, timeout=None)(fail).policy == Policy(4, name="shared")
 
+    @pytest.mark.parametrize(
+        "fields",
+        [{"until": count}, {"on_retry": log}, {"name": "shared"}, {"log_level": 10}],
+        ids=lambda fields: next(iter(fields)),
+    )
+    def test_each_kind_of_setting(self, fields):
+        """None says "no limit", "no hook", "no name" or "no log"."""
+        none = dict.fromkeys(fields)
+        assert Policy(**fields).replace(**none) == Policy(**none) == retry(**none)(fail).policy
+
     @pytest.mark.parametrize("form", [retry, retrying])
     def test_attempts_beside_attempts_are_refused(self, form):
         """One thing said twice is an error, as with any Python function."""
