@@ -65,9 +65,8 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         self._at = _clock.time.monotonic() + self._seconds
         self._outer = deadline.current()
         _innermost.set(self)
-        self._is_open = (
-            True  # last: if an interruption keeps it from being entered, it binds nothing
-        )
+        # Last: if an interruption keeps it from being entered, it binds nothing.
+        self._is_open = True
         return self
 
     def __exit__(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 
 import pytest
 from ways import Flaky, run_async
 
 from retrying_elegant import deadline, given_up, retry
+from retrying_elegant.backoff import constant
 
 
 class Lost(Exception):
@@ -44,6 +46,31 @@ class TestRetriesInside:
         with deadline(outer), deadline(inner), pytest.raises(Lost) as caught:
             way.run(Flaky([Lost]), None, wait=2)
         assert reason(caught.value) == ("timeout", 3)
+
+    def test_a_retry_that_would_be_too_late_is_not_announced(self, way, clock, caplog):
+        """Its wait is not evaluated where the moment has passed, and no line says "retrying"."""
+        evaluated, announced = [], []
+        hooks = {"wait": evaluated.append, "on_retry": announced.append}
+        with deadline(5), pytest.raises(Lost):
+            clock.tick(5)
+            way.run(Flaky([Lost]), **hooks)
+        with deadline(5), pytest.raises(Lost):
+            way.run(Flaky([Lost]), wait=constant(5, jitter=0))
+        assert evaluated == announced == []
+        assert [record.name for record in caplog.records] == ["retrying_elegant.give_up"] * 2
+
+    @pytest.mark.parametrize("held", [4, 5])
+    def test_a_wait_that_ends_late(self, way, clock, own_waits, held):
+        """No attempt follows at that moment; before it, one does."""
+        own_waits.setattr("time.sleep", lambda seconds: clock.tick(held))
+
+        async def sleep(seconds):
+            clock.tick(held if seconds else 0)  # 0: of the attempt itself
+
+        own_waits.setattr("asyncio.sleep", sleep)
+        with deadline(5), pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), 2, wait=constant(1, jitter=0))
+        assert reason(caught.value) == (("attempts", 2) if held < 5 else ("timeout", 1))
 
     def test_the_first_attempt_is_always_made(self, decorator_way, clock):
         """And may succeed, though the moment has passed."""
@@ -151,7 +178,8 @@ class TestTheObject:
         this = deadline(5)
         with this:
             pass
-        with pytest.raises(RuntimeError, match="entered before"):
+        text = "^this deadline has been entered before: make one for each `with`$"
+        with pytest.raises(RuntimeError, match=text):
             this.__enter__()
 
     def test_current(self, clock):
@@ -162,6 +190,45 @@ class TestTheObject:
                 assert deadline.current() is inner
             assert deadline.current() is outer
         assert deadline.current() is None
+
+    def test_current_by_an_object(self, clock):
+        """Read from one that is entered, it is the same."""
+        with deadline(10), deadline(5) as inner:
+            assert inner.current() is inner
+
+    def test_nothing_is_left_of_it(self, clock):
+        """The context does not keep what has been left."""
+        with deadline(10) as outer, deadline(5):
+            pass
+        assert outer not in contextvars.copy_context().values()
+
+    @pytest.mark.parametrize("line", range(1, 6))
+    def test_interrupted_while_it_is_entered(self, clock, line):
+        """By a signal handler, before any line but the last: it binds nothing, and can be read."""
+        entered = deadline(5)
+        lines = iter(range(1, line))
+
+        def trace(frame, event, argument):
+            if frame.f_code is not deadline.__enter__.__code__:
+                return None
+            if event == "line" and next(lines, None) is None:
+                raise KeyboardInterrupt
+            return trace
+
+        def enter():
+            before = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                entered.__enter__()
+            finally:
+                sys.settrace(before)
+
+        def interrupted():
+            with pytest.raises(KeyboardInterrupt):
+                enter()
+            return deadline.current(), entered.remaining
+
+        assert contextvars.copy_context().run(interrupted) == (None, 5)
 
     def test_left_in_another_order(self, clock):
         """Each ends itself alone."""

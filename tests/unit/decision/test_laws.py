@@ -9,6 +9,7 @@ import logging
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from laws_parts import (
@@ -18,15 +19,17 @@ from laws_parts import (
     bounds,
     calls,
     rules,
-    scripts,
-    simple_calls,
-    simple_rules,
+    simple_case,
     unwatched,
     without_raising,
 )
 from ways import WAYS
 
 from retrying_elegant import backoff
+
+chances = st.randoms(use_true_random=True)
+simple_cases = chances.map(simple_case)
+KINDS = ["any rules", "simple rules"]
 
 
 def laws_hold(
@@ -54,10 +57,12 @@ class TestDecision:
         """Call after call: the events, the outcome, the record, and the tokens of the budget."""
         laws_hold(way, rules, calls, bounds)
 
-    @given(simple_rules, simple_calls, st.just([]) | st.just([]) | bounds)
-    def test_where_nothing_observes_it(self, way, rules, calls, bounds):
+    @given(chances)
+    def test_where_nothing_observes_it(self, way, chance):
         """Without hooks a call takes short cuts: the same attempts at the same moments."""
-        laws_hold(way, rules, calls, bounds, watched=False)
+        for watched in [False] * 5 + [True]:
+            rules, calls, bounds = simple_case(chance)
+            laws_hold(way, rules, calls, bounds, watched=watched)
 
     @given(rules, calls, st.just([]) | bounds)
     def test_where_only_callables_observe_it(self, some_way, rules, calls, bounds):
@@ -94,10 +99,12 @@ backoffs = st.one_of(
 class TestWaysAreOne:
     """The same words, the same rules: decorator, loop and block, sync and async."""
 
-    @given(simple_rules | rules, scripts, backoffs, st.randoms(use_true_random=True))
-    def test_the_same_seed_gives_the_same_story(self, rules, script, wait, chance):
+    @pytest.mark.parametrize("cases", [st.tuples(rules, calls, bounds), simple_cases], ids=KINDS)
+    @given(st.data(), backoffs, chances)
+    def test_the_same_seed_gives_the_same_story(self, cases, data, wait, chance):
         """Events, random waits, outcome, record and every line of the log, hooks or none."""
         seed = chance.random()
+        rules, (script, *_), bounds = data.draw(cases)
         rules = rules._replace(reset_after=None)  # after which a block keeps its timeout
         script = [step._replace(held=0) for step in script if step.at != "stop in hook"]
         listener = Listener()
@@ -107,7 +114,7 @@ class TestWaysAreOne:
             listener.lines.clear()
             random.seed(seed)
             world = World(rules.policy(way).replace(wait=wait), rules.most)
-            told = world.observed(way, script, watched=watched)
+            told = world.observed(way, script, bounds, watched=watched)
             return told, list(listener.lines)
 
         logger.addHandler(listener)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from retrying_elegant import RetryBudget, RetryError, given_up, retry, testing
+from retrying_elegant import RetryBudget, RetryError, given_up, retry, retrying, testing
 
 
 class Lost(Exception):
@@ -85,6 +87,15 @@ class TestHealthyAttempts:
             block_way.run(running, None, reset_after=60, wait=1, timeout=100)
         assert given_up(caught.value).reason == "timeout"
         assert running.calls == 7
+
+    def test_the_timeout_of_a_block_holds_in_other_threads(self, clock):
+        """Also for a call in a thread of an executor, which no deadline around it reaches."""
+        running = Running(clock, 6, 1, 1)
+        block = retrying(None, reset_after=5, wait=2, timeout=10)
+        with pytest.raises(Lost) as caught, block as call, ThreadPoolExecutor(1) as pool:
+            pool.submit(call, running).result()
+        record = given_up(caught.value)
+        assert (record.reason, record.attempts, running.calls) == ("timeout", 2, 2)
 
     def test_the_budget_is_credited(self, way, clock):
         """As for a success: with what the healthy attempt gave back, there is one more."""

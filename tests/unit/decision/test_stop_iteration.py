@@ -27,7 +27,8 @@ class TestStopIteration:
         """RuntimeError, from the StopIteration; the attempt's error is in the chain."""
         error = Lost("down")
         flaky = Flaky(["value" if field == "until" else error])
-        with pytest.raises(RuntimeError) as caught:
+        text = "^a predicate or wait callable raised StopIteration$"
+        with pytest.raises(RuntimeError, match=text) as caught:
             way.run(flaky, 3, **{field: exhausted})
         assert isinstance(caught.value.__cause__, StopIteration)
         assert flaky.calls == 1
