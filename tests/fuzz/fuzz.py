@@ -1,11 +1,11 @@
-"""Coverage-guided fuzzing of ``web`` and ``db``, for so many seconds.
+"""Coverage-guided fuzzing of ``web``, ``db`` and what is reported, for so many seconds.
 
-    python tests/fuzz/fuzz.py [web|db] [SECONDS] [options of libFuzzer]
+    python tests/fuzz/fuzz.py [web|db|records] [SECONDS] [options of libFuzzer]
 
-Both, and 60 seconds, unless said otherwise.  Exit status 0: nothing was found.  What is found is
-printed with its traceback and kept in build/fuzz; ``python tests/fuzz/fuzz.py [web|db] FILE`` plays
-it again, and belongs into tests/unit as an example of its own once it is understood.  Needs the
-extra ``fuzz``.
+All, and 60 seconds, unless said otherwise.  Exit status 0: nothing was found.  What is found is
+printed with its traceback and kept in build/fuzz; the same command with that FILE in place of
+SECONDS plays it again, and it belongs into tests/unit as an example of its own once it is
+understood.  Needs the extra ``fuzz``.
 """
 
 from __future__ import annotations
@@ -16,28 +16,31 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(
-    include=["retrying_elegant", "fuzz_cases", "fuzz_db_cases", "fuzz_oracle"]
+    include=["retrying_elegant", "fuzz_cases", "fuzz_db_cases", "fuzz_oracle", "fuzz_record_cases"]
 ):
     import fuzz_cases
     import fuzz_db_cases
+    import fuzz_record_cases
 
 FOUND = Path(__file__).parents[2] / "build" / "fuzz"
 
 
-def check_both(data: bytes) -> None:
-    """A case of ``db`` if the first byte is even, of ``web`` otherwise."""
-    if data[:1] and data[0] % 2 == 0:
-        fuzz_db_cases.check(data[1:])
-    else:
-        fuzz_cases.check(data[1:])
+CHECKS = {
+    "web": fuzz_cases.check,
+    "db": fuzz_db_cases.check,
+    "records": fuzz_record_cases.check,
+}
 
 
-CHECKS = {"web": fuzz_cases.check, "db": fuzz_db_cases.check}
+def check_any(data: bytes) -> None:
+    """A case of the one that the first byte chooses."""
+    chosen = [*CHECKS.values()][data[0] % len(CHECKS)] if data else fuzz_cases.check
+    chosen(data[1:])
 
 
 def main(arguments: list[str]) -> None:
     FOUND.mkdir(parents=True, exist_ok=True)
-    check = check_both
+    check = check_any
     if arguments and arguments[0] in CHECKS:
         check, arguments = CHECKS[arguments[0]], arguments[1:]
     options = [f"-artifact_prefix={FOUND}/", "-max_len=400", "-timeout=10"]
