@@ -7,7 +7,7 @@ float seconds of the library's clock.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 from . import _checks, _clock
 
@@ -64,6 +64,7 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
             raise RuntimeError("this deadline has been entered before: make one for each `with`")
         self._at = _clock.time.monotonic() + self._seconds
         self._outer = deadline.current()
+        kept = copy_context()  # noqa: F841 - see `_reporting`: without it, `set` may crash
         _innermost.set(self)
         # Last: if an interruption keeps it from being entered, it binds nothing.
         self._is_open = True
@@ -79,6 +80,7 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         # In another context (a generator closed elsewhere), or with a later one inside that is
         # still open, the variable belongs to others: they skip what is closed.
         if _innermost.get() is self:
+            kept = copy_context()  # noqa: F841 - likewise
             _innermost.set(self._outer)
 
     @staticmethod

@@ -8,7 +8,7 @@ call, and nothing here runs when a call succeeds at once.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 
 from ._attempt import GAVE_UP, SUCCEEDED, Attempt
 from ._checks import name_of
@@ -34,6 +34,9 @@ recovery_observers: tuple[Observer, ...] = ()
 # greenlets report as ever.
 _is_observing: ContextVar[bool] = ContextVar("retrying_elegant.observing", default=False)
 _is_logging: ContextVar[bool] = ContextVar("retrying_elegant.logging", default=False)
+# Before Python 3.12, the garbage collector may run a finalizer in the middle of `set`, and if that
+# sets a variable too, it frees the variables that `set` is reading: the interpreter crashes.  A
+# copy of the context, which takes no time, keeps them.
 
 _DEBUG, _ERROR = 10, 40  # as in logging
 _loggers: tuple[Logger, Logger, Logger] | None = None
@@ -163,10 +166,14 @@ def _log(logger: Logger, level: int, template: str, *args: object, **options: An
     if _is_logging.get():
         return
     try:
+        kept = copy_context()
         _is_logging.set(True)  # in the `try`: an interruption may follow at once
         logger.log(level, template, *args, **options)
     finally:
-        _is_logging.set(False)
+        try:
+            kept = copy_context()  # noqa: F841 - as said above
+        finally:  # an interruption may be raised even there
+            _is_logging.set(False)
 
 
 def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
@@ -174,6 +181,7 @@ def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
     if _is_observing.get():
         return
     try:
+        kept = copy_context()
         _is_observing.set(True)  # in the `try`: an interruption may follow at once
         for observer in observers:
             try:
@@ -181,7 +189,10 @@ def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
             except Exception:  # noqa: BLE001 - whatever it raises
                 hook_failed(observer, attempt)
     finally:
-        _is_observing.set(False)
+        try:
+            kept = copy_context()  # noqa: F841 - as said above
+        finally:  # an interruption may be raised even there
+            _is_observing.set(False)
 
 
 def _find_loggers() -> Any:

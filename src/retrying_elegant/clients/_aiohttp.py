@@ -9,7 +9,7 @@ package, and without which requests are still sent and retried.
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from threading import Lock
 from weakref import ref
 
@@ -268,6 +268,7 @@ class _Call:
         for this in reversed(open_calls):  # what is over is forgotten
             this._before, before = before, this
         call = cls(key, before)
+        kept = copy_context()  # noqa: F841 - see `_reporting`: without it, `set` may crash
         _calls.set(call)
         return call
 
