@@ -56,7 +56,7 @@ class RetryBudget:
         most = 1e12  # far past any use, and exact in thousandths
         capacity = _checks.number("capacity", capacity, 1, most, "a finite number of 1 or more")
         rule = "0, or a number from 0.001 to capacity"
-        least = 1 / _TOKEN if refill else 0  # what would be rounded to nothing is refused
+        least = 1 / _TOKEN if refill else 0  # what would be rounded to nothing is rejected
         self._capacity = round(capacity * _TOKEN)
         self._refill = round(_checks.number("refill", refill, least, capacity, rule) * _TOKEN)
         # Counted down from full, so that "is it full?" is one comparison.

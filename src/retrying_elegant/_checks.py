@@ -33,9 +33,6 @@ def reject(kind: type[Exception], name: str, value: object, rule: str) -> NoRetu
     raise kind(f"{name}={show(value)[:200]}: expected {rule}")
 
 
-refuse = reject  # for modules that have not moved yet
-
-
 def seconds(name: str, value: Any, *, positive: bool = False) -> float:
     """
     Return *value* (a number, or a ``timedelta``) as float seconds.

@@ -35,7 +35,7 @@ _LONGEST = 1e9
 
 
 def is_virtual() -> bool:
-    """Tell whether waits pass at once, because ``testing`` has replaced the clock."""
+    """Return whether waits pass at once, because ``testing`` has replaced the clock."""
     return time is not real
 
 

@@ -150,13 +150,13 @@ class _Decorator:
             _checks.reject(TypeError, "fn", fn, "something that can be called")
         return _decorate(fn, self._policy, self._fallback)
 
-    def _refuse(self, *_: object) -> NoReturn:
+    def _reject_use(self, *_: object) -> NoReturn:
         raise TypeError(
             "retry(...) decorates functions: did you mean `retrying(...)`, "
             "as in `for attempt in retrying(...)` or `with retrying(...) as call`?"
         )
 
-    __aiter__ = __enter__ = __exit__ = __aenter__ = __aexit__ = _refuse
+    __aiter__ = __enter__ = __exit__ = __aenter__ = __aexit__ = _reject_use
 
     def __repr__(self) -> str:
         return f"retry({self._policy!r})"

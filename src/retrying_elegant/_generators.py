@@ -71,7 +71,7 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
 
 
 def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any]:
-    """Give an async generator function that starts *fn* under *policy*."""
+    """Return an async generator function that starts *fn* under *policy*."""
 
     async def generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)

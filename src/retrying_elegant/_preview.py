@@ -113,7 +113,7 @@ class Preview(Value):
 
 def preview(policy: Policy, n: int | None = None) -> Preview:
     """
-    Give a table of the first *n* attempts of *policy*.
+    Return a table of the first *n* attempts of *policy*.
 
     All attempts are taken to fail at once: only waits take time, there is no hint
     and there are tokens in the budget.  Attempts that can no longer start within
@@ -227,7 +227,7 @@ def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) ->
 
 
 def _html(preview: Preview) -> str:
-    """Give *preview* as a table and a drawing."""
+    """Return *preview* as a table and a drawing."""
     head = "<tr><th>attempt<th>wait low, s<th>mean<th>high<th>starts after, s, low<th>high</tr>"
     lines = []
     for number, *times, certain in preview:
@@ -287,7 +287,7 @@ def _drawing(preview: Preview) -> str:
 
 
 def _ticks(end: float) -> Iterator[float]:
-    """Give round numbers from 0 to *end*, some five to ten."""
+    """Return round numbers from 0 to *end*, some five to ten."""
     power = 10.0 ** floor(log10(end))
     step = next(power * part for part in (0.1, 0.2, 0.5, 1.0) if end <= 10 * power * part)
     for count in range(floor(end / step) + 1):

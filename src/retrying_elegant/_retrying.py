@@ -102,7 +102,7 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
             self._raises = raises
             self._block = None
 
-        # Unseen by type checkers, so that they too refuse to decorate with it.
+        # Unseen by type checkers, so that they too reject it as a decorator.
         def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
             raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
 

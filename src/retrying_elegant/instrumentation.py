@@ -88,7 +88,7 @@ class Handle:
 
     def close(self) -> None:
         """
-        Tell these observers nothing more; a second time does nothing.
+        Stop notifying these observers; a second time does nothing.
 
         An event that is just being told, here or in another thread, is told to its end.
         """
@@ -134,7 +134,7 @@ def observe(
     on_recovery: Observer | None = None,
 ) -> Handle:
     """
-    Tell observers what every call of the process does, in all threads and tasks.
+    Notify observers of what every call of the process does, in all threads and tasks.
 
     Each is called with the :class:`Attempt`, after the log line of its event and before
     the hooks of the policy.  They cost nothing where the first attempt succeeds.

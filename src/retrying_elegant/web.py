@@ -12,7 +12,7 @@ at (it raises, it has no such attribute), no error is raised from here.
 
 from __future__ import annotations
 
-from ._checks import refuse, seconds
+from ._checks import reject, seconds
 from ._errors import TryAgain
 from ._reading import look
 from ._retry_after import retry_after, told_to_retry
@@ -173,9 +173,9 @@ def _checked_statuses(value: Any) -> tuple[int, ...]:
     statuses = _checked_collection("statuses", value, rule)
     for status in statuses:
         if isinstance(status, bool) or not isinstance(status, int):
-            refuse(TypeError, "statuses", status, rule)
+            reject(TypeError, "statuses", status, rule)
         if not 100 <= status <= 599:
-            refuse(ValueError, "statuses", status, rule)
+            reject(ValueError, "statuses", status, rule)
     return tuple(sorted({int(status) for status in statuses}))
 
 
@@ -184,16 +184,16 @@ def _checked_methods(value: Any) -> tuple[str, ...]:
     methods = _checked_collection("methods", value, rule)
     for method in methods:
         if not isinstance(method, str):
-            refuse(TypeError, "methods", method, rule)
+            reject(TypeError, "methods", method, rule)
         if method.split() != [method]:
-            refuse(ValueError, "methods", method, rule)
+            reject(ValueError, "methods", method, rule)
     return tuple(sorted({method.upper() for method in methods}))
 
 
 def _checked_collection(name: str, value: Any, rule: str) -> tuple[Any, ...]:
     # A lone string is a collection too, of its letters: surely not what was meant.
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-        refuse(TypeError, name, value, rule)
+        reject(TypeError, name, value, rule)
     return tuple(value)
 
 

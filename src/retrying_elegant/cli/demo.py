@@ -251,7 +251,7 @@ class Screen:
             self.marks = ASCII_MARKS
 
     def paint(self, text: str, colour: str) -> str:
-        """Give *text* in *colour*, where there are colours."""
+        """Return *text* in *colour*, where there are colours."""
         return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self._coloured else text
 
     def write(self, text: str = "", colour: str | None = None, *, end: str = "\n") -> None:
@@ -267,7 +267,7 @@ class Screen:
 
 
 def body_of(function: Callable[..., object]) -> list[str]:
-    """Give the lines of the body of *function*, but for a ``return`` at its very end."""
+    """Return the lines of the body of *function*, but for a ``return`` at its very end."""
     try:
         source = inspect.getsource(function)
     except OSError:
@@ -362,7 +362,7 @@ class Client:
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def get(self, path: str) -> str:
-        """Give the page at *path*; raise what urllib raises."""
+        """Return the page at *path*; raise what urllib raises."""
         try:
             with self._open(self.base + path, timeout=PATIENCE) as response:
                 body: bytes = response.read()
@@ -372,7 +372,7 @@ class Client:
         return body.decode()
 
     async def get_async(self, path: str) -> str:
-        """Give the page at *path*, over asyncio's streams; raise the same errors."""
+        """Return the page at *path*, over asyncio's streams; raise the same errors."""
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
             writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
