@@ -270,7 +270,8 @@ class TestRedirects:
         url = server.play(reply(307, headers={"Location": end}))
         with way.session(QUICK) as session:
             session.fetch("PUT", url, way.file(b"data"))
-        assert set(server.bodies) == {b"data"}
+        # A server that answers early may have read nothing of it yet.
+        assert {request.body for request in server.requests if request.is_whole} == {b"data"}
         assert len(server.bodies) == (4 if way.is_httpx else 3)
 
 

@@ -175,6 +175,12 @@ class TestBesideAsyncio:
         assert run_async(async_way.start(Flaky([Lost, "value"]), wait=2)) == "value"
         assert trio.slept == []
 
+    def test_without_trio(self, async_way, own_waits):
+        """asyncio's, as if there were no other."""
+        for name in ("trio", "trio.lowlevel"):
+            own_waits.delitem(sys.modules, name, raising=False)
+        assert run_async(async_way.start(Flaky([Lost, "value"]), wait=2)) == "value"
+
     def test_a_trio_that_has_not_been_imported_to_its_end(self, async_way, own_waits):
         """Another thread may be at it."""
         own_waits.setitem(sys.modules, "trio", ModuleType("trio"))
