@@ -428,3 +428,26 @@ class TestOtherEnds:
         failing = Failing()
         left_for_the_collector(way, failing, 2, wait=0, raises=False)
         assert len(failing.alive) == 0
+
+
+class Answer:
+    """A result that is not accepted."""
+
+
+class TestRejectedResults:
+    """A rejected result is released before the next attempt runs, in every form."""
+
+    @pytest.mark.parametrize("options", [{}, {"on_retry": repr}], ids=["unobserved", "observed"])
+    def test_it_does_not_live_on(self, way, no_collector, options):
+        """Nor through the wait."""
+        alive = WeakSet()
+        seen = []
+
+        def answering():
+            seen.append(len(alive))
+            answer = Answer()
+            alive.add(answer)
+            return answer
+
+        way.run(answering, 5, until=lambda answer: len(seen) == 3, wait=0, **options)
+        assert seen == [0, 0, 0]
