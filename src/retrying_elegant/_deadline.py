@@ -64,7 +64,7 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
             raise RuntimeError("this deadline has been entered before: make one for each `with`")
         self._at = _clock.time.monotonic() + self._seconds
         self._outer = deadline.current()
-        kept = copy_context()  # noqa: F841 - see `_reporting`: without it, `set` may crash
+        kept = copy_context()  # noqa: F841 - keeps what `set` reads: see `_reporting`
         _innermost.set(self)
         # Last: if an interruption keeps it from being entered, it binds nothing.
         self._is_open = True

@@ -8,7 +8,8 @@ call, and nothing here runs when a call succeeds at once.
 
 from __future__ import annotations
 
-from contextvars import ContextVar, copy_context
+import sys
+from _thread import _local
 
 from ._attempt import GAVE_UP, SUCCEEDED, Attempt
 from ._checks import name_of
@@ -30,13 +31,12 @@ give_up_observers: tuple[Observer, ...] = ()
 recovery_observers: tuple[Observer, ...] = ()
 
 # What is retried while an observer or a log line of ours is being handled is reported nowhere:
-# reporting it could continue without end.  Per context, so that other threads, tasks and
-# greenlets report as ever.
-_is_observing: ContextVar[bool] = ContextVar("retrying_elegant.observing", default=False)
-_is_logging: ContextVar[bool] = ContextVar("retrying_elegant.logging", default=False)
-# Before Python 3.12, the garbage collector may run a finalizer in the middle of `set`, and if that
-# sets a variable too, it frees the variables that `set` is reading: the interpreter crashes.  A
-# copy of the context, which takes no time, keeps them.
+# reporting it could continue without end.  Noted here is who handles one: a greenlet, or a thread.
+# Not a context variable: before Python 3.12, the garbage collector may run a finalizer in the
+# middle of setting one, and the interpreter crashes if that sets one too.
+_observing: set[object] = set()
+_logging: set[object] = set()
+_thread = _local()
 
 _DEBUG, _ERROR = 10, 40  # as in logging
 _loggers: tuple[Logger, Logger, Logger] | None = None
@@ -163,36 +163,39 @@ def hook_failed(hook: object, attempt: Attempt) -> None:
 
 
 def _log(logger: Logger, level: int, template: str, *args: object, **options: Any) -> None:
-    if _is_logging.get():
+    here = _here()
+    if here in _logging:
         return
     try:
-        kept = copy_context()
-        _is_logging.set(True)  # in the `try`: an interruption may follow at once
+        _logging.add(here)  # in the `try`: an interruption may follow at once
         logger.log(level, template, *args, **options)
     finally:
-        try:
-            kept = copy_context()  # noqa: F841 - as said above
-        finally:  # an interruption may be raised even there
-            _is_logging.set(False)
+        _logging.discard(here)
 
 
 def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
     """Notify *observers*; one that raises is logged and changes nothing."""
-    if _is_observing.get():
+    here = _here()
+    if here in _observing:
         return
     try:
-        kept = copy_context()
-        _is_observing.set(True)  # in the `try`: an interruption may follow at once
+        _observing.add(here)  # in the `try`: an interruption may follow at once
         for observer in observers:
             try:
                 observer(attempt)
             except Exception:  # noqa: BLE001 - whatever it raises
                 hook_failed(observer, attempt)
     finally:
-        try:
-            kept = copy_context()  # noqa: F841 - as said above
-        finally:  # an interruption may be raised even there
-            _is_observing.set(False)
+        _observing.discard(here)
+
+
+def _here() -> object:
+    """Return what identifies the greenlet, or else the thread, that runs."""
+    current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
+    if current is not None:
+        return current()
+    # Not the number of the thread, which another one may have in a forked child.
+    return _thread.__dict__.setdefault("token", object())
 
 
 def _find_loggers() -> Any:

@@ -140,8 +140,8 @@ class TestInterruptedAnywhere:
             begun = "plain" in place and "JUMP_BACKWARD" in place
             # Nor is anything muted, or limited, for good.
             assert deadline.current() is None, place
-            assert not _reporting._is_logging.get(), place
-            assert not _reporting._is_observing.get(), place
+            assert not _reporting._logging, place
+            assert not _reporting._observing, place
             if call.taken - call.retries not in ([0, 1] if begun else [0]):
                 wrong.append((place, call.taken, call.retries))
         assert wrong == []
