@@ -180,12 +180,18 @@ BREAKS = ("RESUME", "CALL", "PRECALL", "JUMP_BACKWARD", "SEND", "FOR_ITER", "YIE
 
 
 def instructions_after(function, is_it):
-    """The names of the instructions from the one that *is_it* to the next return, as they stand."""
+    """The names of the instructions from the one that *is_it* to the return, where all is true."""
     all_of_them = list(dis.get_instructions(function))
-    start = next(index for index, each in enumerate(all_of_them) if is_it(each))
-    names = [each.opname for each in all_of_them[start + 1 :]]
-    end = next(index for index, name in enumerate(names) if name.startswith("RETURN"))
-    return names[:end]
+    index = next(index for index, each in enumerate(all_of_them) if is_it(each)) + 1
+    names = []
+    while not all_of_them[index].opname.startswith("RETURN"):
+        each = all_of_them[index]
+        names.append(each.opname)
+        if each.opname.endswith("IF_TRUE"):
+            index = next(i for i, other in enumerate(all_of_them) if other.offset == each.argval)
+        else:
+            index += 1
+    return names
 
 
 def is_in_place_addition(instruction):
