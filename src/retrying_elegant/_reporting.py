@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from _thread import _local
+from contextvars import ContextVar
 
 from ._attempt import GAVE_UP, SUCCEEDED, Attempt
 from ._checks import name_of
@@ -30,13 +31,15 @@ retry_observers: tuple[Observer, ...] = ()
 give_up_observers: tuple[Observer, ...] = ()
 recovery_observers: tuple[Observer, ...] = ()
 
-# What is retried while an observer or a log line of ours is being handled is reported nowhere:
-# reporting it could continue without end.  Noted here is who handles one: a greenlet, or a thread.
-# Not a context variable: before Python 3.12, the garbage collector may run a finalizer in the
-# middle of setting one, and the interpreter crashes if that sets one too.
+# What is retried while an observer or a log line of ours is being handled, in the same context, is
+# reported nowhere: reporting it could continue without end.  Noted here is who handles one.  A
+# context variable alone would do, but for a fault of CPython before 3.12: the garbage collector may
+# run a finalizer in the middle of setting one, and the interpreter crashes if that sets one too.
+# So ours is set once in a context, and no more.
 _observing: set[object] = set()
 _logging: set[object] = set()
 _thread = _local()
+_context: ContextVar[object] = ContextVar("retrying_elegant.context", default=None)
 
 _DEBUG, _ERROR = 10, 40  # as in logging
 _loggers: tuple[Logger, Logger, Logger] | None = None
@@ -190,12 +193,16 @@ def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
 
 
 def _here() -> object:
-    """Return what identifies the greenlet, or else the thread, that runs."""
+    """Return what identifies the context that runs, and in it the greenlet or else the thread."""
+    context = _context.get()
+    if context is None:
+        context = object()
+        _context.set(context)
     current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
     if current is not None:
-        return current()
+        return context, current()
     # Not the number of the thread, which another one may have in a forked child.
-    return _thread.__dict__.setdefault("token", object())
+    return context, _thread.__dict__.setdefault("token", object())
 
 
 def _find_loggers() -> Any:
