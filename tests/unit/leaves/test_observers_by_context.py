@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from ways import Flaky
@@ -31,7 +33,21 @@ def in_another_thread(name):
     thread.join()
 
 
-@pytest.mark.parametrize("elsewhere", [in_another_context, in_another_thread])
+def in_another_greenlet(name):
+    """One that shares its context, as those that gevent makes may."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["greenlet"], "getcurrent", lambda: name)
+        call(name)
+
+
+@pytest.fixture(autouse=True)
+def greenlets(request, monkeypatch):
+    """A stand-in for greenlet, where a test is about them."""
+    if request.node.callspec.params["elsewhere"] is in_another_greenlet:
+        monkeypatch.setitem(sys.modules, "greenlet", SimpleNamespace(getcurrent=lambda: "main"))
+
+
+@pytest.mark.parametrize("elsewhere", [in_another_context, in_another_thread, in_another_greenlet])
 class TestObserversByContext:
     """While an observer runs, events of other contexts are observed; its own are not."""
 
