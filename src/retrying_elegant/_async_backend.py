@@ -171,7 +171,8 @@ else:  # pragma: no branch - likewise
     def cancellations() -> int:
         """Return how often the current task of asyncio was canceled; 0 where there is none."""
         try:
-            return _current_tasks.get(_running_loop()).cancelling()  # type: ignore[no-any-return]
+            count: int = _current_tasks.get(_running_loop()).cancelling()
+            return count
         except AttributeError:  # no task, or not found yet
             return _find_tasks() if _current_tasks is None else 0
 

@@ -268,7 +268,7 @@ class _Call:
         for this in reversed(open_calls):  # what is over is forgotten
             this._before, before = before, this
         call = cls(key, before)
-        kept = copy_context()  # noqa: F841 - see `_reporting`: without it, `set` may crash
+        kept = copy_context()  # noqa: F841 - keeps what `set` reads: see `_reporting`
         _calls.set(call)
         return call
 
