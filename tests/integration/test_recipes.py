@@ -152,7 +152,7 @@ class TestStreams:
 
         with httpx.Client(transport=httpx.MockTransport(handle)) as client:
             monkeypatch.setattr(httpx, "stream", client.stream)
-            feed = page["follow"]()
+            feed = page["events"]()
             assert next(feed) == {"number": 1}
             feed.close()
         assert len(instant.waits) == 3
