@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import sys
+from math import inf
 
 from retrying_elegant import _checks, _clock, _deadline, web
 from retrying_elegant._attempt import Attempt
@@ -325,6 +326,24 @@ class Exchange:
         return False
 
     # The steps of a call.
+
+    def attempt_in_time(self, request: Any) -> Any:
+        """
+        Make an attempt of a client that blocks, where nothing but the client can end it.
+
+        One that took all that ``attempt_timeout`` allowed is as if it had been ended by that:
+        never healthy.
+        """
+        this, policy = self.current, self.policy
+        if policy.reset_after is None or policy.attempt_timeout is None:
+            return self.attempt(request)
+        end = _clock.time.monotonic() + this.timeout
+        try:
+            return self.attempt(request)
+        except Exception:
+            if _clock.time.monotonic() >= end:
+                this._began = inf
+            raise
 
     def first_attempt(self, host: str | None) -> ExchangeAttempt:
         """Return the attempt that the call begins with."""

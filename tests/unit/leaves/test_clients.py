@@ -647,6 +647,29 @@ class TestUrllib:
         opened(network, QUICK.replace(timeout=1))
         assert network.timeouts == [5]
 
+    @pytest.mark.parametrize(
+        ("seconds", "limits", "requests"),
+        [
+            (9, {"attempt_timeout": 10}, 5),
+            (10, {"attempt_timeout": 10}, 2),
+            (9, {"attempt_timeout": 10, "timeout": 9}, 1),
+        ],
+    )
+    def test_an_attempt_that_hung_was_not_healthy(self, seconds, limits, requests):
+        """One that took all that it was allowed, as where `attempt_timeout` itself ends it."""
+        with testing.instant() as time:
+
+            def hang():
+                time.advance(seconds)
+                raise TimeoutError
+
+            network = Network(hang, hang, hang, hang, Response(200))
+            try:
+                opened(network, QUICK.replace(attempts=2, reset_after=5, **limits))
+            except TimeoutError:
+                pass
+        assert len(network.requests) == requests
+
     def test_a_failed_response_is_closed_before_the_wait(self):
         """And read first."""
         failed = Response(503, b"body")
