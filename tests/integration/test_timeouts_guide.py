@@ -1,4 +1,4 @@
-"""The guide "Timeouts and deadlines": `attempt.timeout` ends an attempt, in each client of the page.
+"""The guide "Timeouts and deadlines": `attempt.timeout` ends an attempt in each of its clients.
 
 The functions are those of the page, with shorter limits; the servers do not answer in time.
 """
