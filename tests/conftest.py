@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -19,6 +20,18 @@ MORE = {"slow", "crossed"}  # the marks of what a quick run leaves out
 
 def pytest_report_header() -> str:
     return "tests: thorough" if THOROUGH else "tests: quick; for all of them, set TESTS=thorough"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Hide what is collected from the garbage collector, which would search it all the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
