@@ -30,6 +30,26 @@ for profile, numbers in {
 settings.load_profile(os.environ.get("TESTS", "quick"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before what is crossed is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a table of cases, cross only the first with all forms; the decorator takes every case.
+
+    In the folder ``decision`` the tests of a class are such a table too: all forms decide by the
+    same code, so the first test of a rule shows that they follow it.
+    """
+    first: dict[Any, list[Any]] = {}
+    for item in items:
+        params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        ways = [params.pop(name) for name in ("way", "sync_way", "async_way") if name in params]
+        if ways:
+            case = [item.function, *map(id, params.values())]
+            is_rule = item.path.parent.name == "decision"
+            table = item.parent if is_rule else (item.parent, item.function)
+            is_first = case == first.setdefault(table, case)
+            if not is_first and ways[0].form != "decorator":
+                item.add_marker("crossed")
+
+
 @pytest.fixture(autouse=True)
 def instant(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Every test runs inside ``testing.instant()``, but for those that ask for ``own_waits``."""

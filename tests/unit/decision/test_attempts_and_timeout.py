@@ -67,9 +67,9 @@ class TestAttempts:
 
     def test_none_is_no_limit(self, way):
         """Far beyond the default."""
-        flaky = Flaky([*[Lost] * 2000, "value"])
+        flaky = Flaky([*[Lost] * 500, "value"])
         assert way.run(flaky, None) == "value"
-        assert flaky.calls == 2001
+        assert flaky.calls == 501
 
 
 class TestTimeout:
@@ -175,7 +175,7 @@ class TestNoAttemptStartsLate:
         steps=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=8),
         timeout=st.integers(1, 12),
     )
-    def test_any_run_of_attempts_and_waits(self, way, clock, steps, timeout):
+    def test_any_run_of_attempts_and_waits(self, some_way, clock, steps, timeout):
         """Each step is an attempt of so many seconds and the wait of so many after it."""
         expected = []
         now = 0
@@ -193,7 +193,7 @@ class TestNoAttemptStartsLate:
             raise Lost
 
         with pytest.raises(Lost):
-            way.run(
+            some_way.run(
                 risky,
                 len(steps),
                 timeout=timeout,

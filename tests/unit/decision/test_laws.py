@@ -53,16 +53,16 @@ class TestDecision:
     """Healthy? → filters → stop → attempts → timeout passed? → wait → past it? → budget."""
 
     @given(rules, calls, st.just([]) | bounds)
-    def test_it_is_that_of_the_model(self, way, rules, calls, bounds):
+    def test_it_is_that_of_the_model(self, some_way, rules, calls, bounds):
         """Call after call: the events, the outcome, the record, and the tokens of the budget."""
-        laws_hold(way, rules, calls, bounds)
+        laws_hold(some_way, rules, calls, bounds)
 
     @given(chances)
-    def test_where_nothing_observes_it(self, way, chance):
+    def test_where_nothing_observes_it(self, some_way, chance):
         """Without hooks a call takes short cuts: the same attempts at the same moments."""
         for watched in [False] * 5 + [True]:
             rules, calls, bounds = simple_case(chance)
-            laws_hold(way, rules, calls, bounds, watched=watched)
+            laws_hold(some_way, rules, calls, bounds, watched=watched)
 
     @given(rules, calls, st.just([]) | bounds)
     def test_where_only_callables_observe_it(self, some_way, rules, calls, bounds):
@@ -70,9 +70,9 @@ class TestDecision:
         laws_hold(some_way, rules, calls, bounds, watched=False)
 
     @given(rules, calls, st.just([]) | bounds)
-    def test_without_raising(self, way, rules, calls, bounds):
+    def test_without_raising(self, some_way, rules, calls, bounds):
         """`raises=False`, or a fallback: all is the same, but some final errors are not raised."""
-        laws_hold(way, rules, calls, bounds, raises=False)
+        laws_hold(some_way, rules, calls, bounds, raises=False)
 
 
 class Listener(logging.Handler):

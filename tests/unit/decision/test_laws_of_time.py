@@ -57,7 +57,7 @@ class TestBounds:
     """`.bounds(n) -> (low, high)` gives the least and greatest wait before retry n."""
 
     @given(backoffs, st.integers(1, 9), st.none() | st.integers(0, 5))
-    def test_every_wait_is_within_them(self, way, waits, rule, attempts, hint):
+    def test_every_wait_is_within_them(self, some_way, waits, rule, attempts, hint):
         """A hint is added to the wait of the backoff; what was decided is what is slept."""
         del waits[:]
 
@@ -66,7 +66,7 @@ class TestBounds:
 
         # The previous wait of `decorrelated` is what was waited, hint included.
         assume(hint is None or not isinstance(rule, backoff.decorrelated))
-        told = Told(way, attempts, wait=rule, on=on)
+        told = Told(some_way, attempts, wait=rule, on=on)
         assert told.attempts == attempts
         assert told.waits == told.slept[1:] == waits
         for number, wait in enumerate(told.waits, 1):
@@ -79,11 +79,13 @@ class TestLimits:
     """`attempts`: most calls in total. `timeout`: the next attempt must start within it."""
 
     @given(backoffs, st.none() | st.integers(1, 9), st.floats(1, 60), st.lists(st.floats(0, 9)))
-    def test_no_attempt_is_too_many_or_too_late(self, way, clock, rule, attempts, timeout, takes):
+    def test_no_attempt_is_too_many_or_too_late(
+        self, some_way, clock, rule, attempts, timeout, takes
+    ):
         """However long attempts and waits are; and the record says which it was."""
         if attempts is None:
             rule = backoff.constant(max(rule.bounds(1)[1], 0.5))  # some wait, so that it ends
-        told = Told(way, attempts, takes, clock.tick, wait=rule, timeout=timeout)
+        told = Told(some_way, attempts, takes, clock.tick, wait=rule, timeout=timeout)
         assert all(start < timeout for start in told.starts)
         assert told.attempts <= (attempts or math.inf)
         assert told.record.attempts == told.attempts
@@ -132,21 +134,21 @@ class TestTermination:
             return Told(way, attempts, takes, advance, **options)
 
     @given(st.data(), st.integers(1, 30), st.integers(1, 9))
-    def test_by_the_timeout(self, way, own_waits, data, timeout, wait):
+    def test_by_the_timeout(self, some_way, own_waits, data, timeout, wait):
         """As many attempts as waits fit into it, and one more, at the most."""
-        told = self.tell(way, own_waits, data, None, wait=wait, timeout=timeout)
+        told = self.tell(some_way, own_waits, data, None, wait=wait, timeout=timeout)
         assert told.attempts <= math.ceil(timeout / wait)
         assert told.record.reason == "timeout"
 
     @given(st.data(), st.integers(1, 9), st.integers(0, 9))
-    def test_by_the_attempts(self, way, own_waits, data, attempts, wait):
+    def test_by_the_attempts(self, some_way, own_waits, data, attempts, wait):
         """Exactly as many, also with no wait between them."""
-        told = self.tell(way, own_waits, data, attempts, wait=wait)
+        told = self.tell(some_way, own_waits, data, attempts, wait=wait)
         assert told.attempts == attempts
 
     @given(st.data(), st.integers(1, 9), st.integers(0, 9))
-    def test_by_the_budget(self, way, own_waits, data, tokens, wait):
+    def test_by_the_budget(self, some_way, own_waits, data, tokens, wait):
         """One retry for each token."""
-        told = self.tell(way, own_waits, data, None, wait=wait, budget=RetryBudget(tokens, 0))
+        told = self.tell(some_way, own_waits, data, None, wait=wait, budget=RetryBudget(tokens, 0))
         assert told.attempts == tokens + 1
         assert told.record.reason == "budget"
