@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import pickle
 import selectors
 import time
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
 THOROUGH = os.environ.get("TESTS") == "thorough"  # or else a quick run
+NEWEST = pickle.HIGHEST_PROTOCOL
+PROTOCOLS = [0, *(pytest.param(n, marks=pytest.mark.crossed) for n in range(1, NEWEST)), NEWEST]
 MONOTONIC = time.monotonic  # the real one, whatever a test puts in its place
 PATIENCE = 10  # real seconds, and only where a test would hang for ever
 

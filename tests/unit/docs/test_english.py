@@ -11,6 +11,7 @@ import io
 import re
 import tokenize
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import documents
@@ -69,11 +70,13 @@ _NOT_PROSE = re.compile(
 )
 
 
+@cache
 def prose(text):
     """What of *text* is read as English: no code, no quotations, no targets of links."""
     return " ".join(_NOT_PROSE.sub(" ", text).split())
 
 
+@cache
 def written_in(path):
     """The docstrings and comments of a Python file."""
     source = path.read_text(encoding="utf-8")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 
 import documents
-import pytest
 
 PAGE = documents.ROOT / "docs" / "promises.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -19,16 +17,11 @@ NAMED = sorted(set(re.findall(r"`((?:tests|docs)/[^`]*)`", TEXT)))
 @cache
 def names_in(path):
     """The classes and functions of the Python file, as `Class`, `Class::method` or `function`."""
-    names = set()
-    for node in ast.parse((documents.ROOT / path).read_text(encoding="utf-8")).body:
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            names.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            names |= {
-                f"{node.name}::{inner.name}"
-                for inner in node.body
-                if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef))
-            }
+    names, outer = set(), ""
+    source = (documents.ROOT / path).read_text(encoding="utf-8")
+    for indent, name in re.findall(r"^( {4}|)(?:class|def|async def) (\w+)", source, re.MULTILINE):
+        outer = outer if indent else name
+        names.add(f"{outer}::{name}" if indent else name)
     return names
 
 
@@ -41,10 +34,10 @@ def is_there(named):
 class TestPromises:
     """Every test file, class and function that the page names exists."""
 
-    @pytest.mark.parametrize("named", NAMED)
-    def test_it_is_there(self, named):
+    def test_it_is_there(self):
         """By the same name, in the same place."""
-        assert is_there(named)
+        assert len(NAMED) > 200
+        assert [named for named in NAMED if not is_there(named)] == []
 
     def test_what_is_not_there_is_missed(self):
         """A check that finds everything would find nothing out."""

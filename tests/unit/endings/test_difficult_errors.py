@@ -154,18 +154,22 @@ class TestDifficultErrors:
     """Whatever an exception is like, it is retried and given up on as any other."""
 
     def test_it_is_retried(self, some_way, make):
-        """To a success."""
-        flaky = Flaky([make(), make(), "value"])
+        """To a success; and its traceback is dropped before the wait, as that of any other."""
+        error = make()
+        flaky = Flaky([make(), error, "value"])
         assert type(ending(some_way, flaky)) is str
         assert flaky.calls == 3
+        assert error.__traceback__ is None
 
     def test_it_leaves(self, some_way, make):
-        """The same object, after the same number of calls."""
+        """The same object, after the same number of calls, with its record if it takes one."""
         error = make()
         flaky = Flaky([error])
         the_same = ending(some_way, flaky, 3) is error
         assert the_same
         assert flaky.calls == 3
+        record = given_up(error)
+        assert record is None or record.attempts == 3
 
     def test_it_leaves_when_it_is_not_retryable(self, some_way, make):
         """On a later attempt."""
@@ -174,19 +178,6 @@ class TestDifficultErrors:
         the_same = ending(some_way, flaky, on=KeyError) is error
         assert the_same
         assert flaky.calls == 2
-
-    def test_its_traceback_is_dropped(self, some_way, make):
-        """As that of any other, before the wait."""
-        error = make()
-        ending(some_way, Flaky([error, "value"]))
-        assert error.__traceback__ is None
-
-    def test_asking_for_its_record_does_no_harm(self, some_way, make):
-        """A record, or None if it could not be kept."""
-        error = make()
-        ending(some_way, Flaky([error]), 2)
-        record = given_up(error)
-        assert record is None or record.attempts == 2
 
 
 class TestInEveryForm:

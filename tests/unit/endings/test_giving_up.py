@@ -138,9 +138,9 @@ class TestNote:
             f"{number:02}" for number in range(6, 16)
         ]
 
-    def test_a_long_text_is_cut(self, way):
+    def test_a_long_text_is_cut(self, some_way):
         """At 200 characters, also a text of 10 MB."""
-        line = note_lines(failure(way, Flaky([Lost("x" * 10_000_000)]), 2))[1]
+        line = note_lines(failure(some_way, Flaky([Lost("x" * 10_000_000)]), 2))[1]
         longest = max(map(len, re.findall("x+", line)))
         assert 150 <= longest <= 200
 

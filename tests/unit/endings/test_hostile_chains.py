@@ -83,18 +83,12 @@ class TestAttributesThatLie:
 
     @every_attribute
     @every_answer
-    def test_retried(self, way, attribute, answer):
-        """By its real class."""
+    def test_retried_and_raised(self, way, attribute, answer):
+        """By its real class; and as the same object, after all attempts."""
         error = hostile(attribute, answer)("down")
         flaky = Flaky([error, error, "value"])
         assert outcome(way, flaky, 5, on=OSError) == "value"
         assert flaky.calls == 3
-
-    @every_attribute
-    @every_answer
-    def test_raised(self, way, attribute, answer):
-        """The same object, after all attempts."""
-        error = hostile(attribute, answer)("down")
         flaky = Flaky([error])
         assert outcome(way, flaky, 3, on=OSError).is_(error)
         assert flaky.calls == 3

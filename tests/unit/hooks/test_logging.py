@@ -64,10 +64,10 @@ class TestLogger:
         (line,) = lines()
         assert "poll" in line
 
-    def test_a_long_text_is_cut(self, way, lines):
+    def test_a_long_text_is_cut(self, some_way, lines):
         """At 200 characters, also one of 10 MB."""
         with pytest.raises(Lost):
-            way.run(Flaky([Lost("x" * 10_000_000)]), 2)
+            some_way.run(Flaky([Lost("x" * 10_000_000)]), 2)
         assert len(lines()) == 2
         for line in lines():
             longest = max(map(len, re.findall("x+", line)))

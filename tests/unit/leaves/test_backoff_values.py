@@ -11,6 +11,7 @@ import pytest
 from backoff_parts import FAMILY, wait
 from hypothesis import example, given
 from hypothesis import strategies as st
+from ways import PROTOCOLS
 
 from retrying_elegant import backoff
 
@@ -179,7 +180,7 @@ class TestValues:
         assert "\n" not in text
 
     @every_value
-    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_pickle_gives_an_equal_value(self, rule, protocol):
         """Under every protocol."""
         assert pickle.loads(pickle.dumps(rule, protocol)) == rule

@@ -4,7 +4,7 @@ import asyncio
 import pickle
 
 import pytest
-from ways import Flaky, run_async
+from ways import PROTOCOLS, Flaky, run_async
 
 from retrying_elegant import RetryBudget, RetryError, TryAgain, given_up, retry, retrying
 
@@ -358,7 +358,7 @@ class TestIdentity:
         assert one != other
         assert len({one, other, one}) == 2
 
-    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_pickle_gives_a_new_full_one(self, protocol):
         """An empty bucket goes in, a full one with the same capacity and refill comes out."""
         budget = drained(2, 0.25)

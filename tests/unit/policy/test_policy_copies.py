@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from policy_parts import CHANGED, every_field, fail
+from ways import PROTOCOLS
 
 from retrying_elegant import Policy, RetryBudget, retry
 
@@ -30,7 +31,7 @@ class TestPickle:
     """Pickles whenever its parts do."""
 
     @every_field
-    @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+    @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_a_policy_comes_back_equal(self, field, value, protocol):
         """Under every protocol, with every field."""
         policy = Policy(**{field: value})

@@ -350,7 +350,7 @@ class TestLongChains:
         """Not four times."""
         caplog.set_level("CRITICAL", "retrying_elegant")
         self.work(way, 1, chain)  # what is done once only
-        assert self.work(way, 400, chain) < 2.2 * self.work(way, 200, chain)
+        assert self.work(way, 200, chain) < 2.2 * self.work(way, 100, chain)
 
 
 class Thing:
