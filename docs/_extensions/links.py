@@ -40,6 +40,8 @@ class NamesInProse(SphinxTransform):
         for literal in list(self.document.findall(nodes.literal)):
             name = names.mentioned(literal.astext(), NAMES)
             section = _above(literal, (nodes.section,))
+            if name in names.NOT_OURS.get(self.env.docname, ()):
+                continue
             if name is None or _above(literal, self._INSIDE) or (id(section), name) in seen:
                 continue
             seen.add((id(section), name))

@@ -36,6 +36,14 @@ GUIDES = {
 # What pages call an object of these classes.
 CALLED = {"attempt": "Attempt", "a": "Attempt", "policy": "Policy", "budget": "RetryBudget"}
 
+# What these pages call by the name of ours is of another library or program.
+NOT_OURS = {
+    "clients": {"RetryError"},
+    "web": {"RetryError"},
+    "command-line": {"retry"},
+    "performance": {"retrying"},
+}
+
 _DOTTED = re.compile(
     r"(?:@|raise |[a-z_]+=)?(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)(?:\(.*\))?", re.DOTALL
 )

@@ -1,9 +1,9 @@
 """
 Retries for Python that read like the code they protect.
 
-One frozen :class:`Policy` behind three forms, each sync and async: :func:`retry`
-decorates a function, :class:`retrying` is a ``for`` loop around a block of code or a
-``with`` block around several calls.
+One frozen :class:`Policy` serves three forms, each sync and async: :func:`retry` decorates
+a function, and :class:`retrying` is a ``for`` loop around a block of code or a ``with``
+block around several calls.
 
 >>> from retrying_elegant import retrying
 >>> for attempt in retrying(5, raises=False, wait=0):
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from . import clients, db, instrumentation, testing, web
 
-else:  # unseen by type checkers, to which it would make every name one of this package
+else:  # hidden from type checkers, for which it would make every name valid
 
     def __getattr__(name: str) -> ModuleType:
-        """Import the modules that not every program needs when they are first used."""
+        """Import a module that not every program needs when it is first used."""
         if name in {"clients", "db", "instrumentation", "testing", "web"}:
             from importlib import import_module
 
@@ -63,7 +63,7 @@ __all__ = [
     "web",
 ]
 
-# Tracebacks, pickles and reprs speak of the public names, wherever these live.
+# Tracebacks, pickles and reprs show the public names, not the modules that define them.
 for _public in (Attempt, GiveUp, Policy, RetryBudget, RetryError, TryAgain, given_up, retry):
     _public.__module__ = __name__
 retrying.__module__ = deadline.__module__ = __name__

@@ -76,7 +76,7 @@ async def wait(event: _clock.Event, seconds: float) -> None:
 async def _wait_for(event: _clock.Event) -> None:
     try:
         await event.wait()
-    except RuntimeError as error:
+    except (RuntimeError, AttributeError) as error:  # asyncio's own finds no loop under trio
         raise ForeignEventError(
             f"stop: the {type(event).__module__}.{type(event).__qualname__} belongs to another "
             f"event loop or library than the one that runs here ({error})"

@@ -14,8 +14,8 @@ Who writes which slot, besides this module, which a test reads here:
     _number, _start     ``decision`` where a new series begins
     _earlier, _waited   ``decision`` likewise
     _slept              ``decision`` likewise; ``block``, whose calls share the waits
-    _began              where reset_after is set ``sync``, ``async``, ``block``; ``cli`` of one
-                        that hung
+    _began              where reset_after is set ``sync``, ``async``, ``block``; ``cli`` and
+                        ``clients`` of one that hung
 
 This module writes all of them when an attempt is made and when it follows another; ``_policy``,
 ``_label``, ``_args`` and ``_kwargs`` only then, or when a label is first shown.

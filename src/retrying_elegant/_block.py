@@ -1,6 +1,7 @@
 """Block: several calls under one deadline, ``with retrying(...) as call``.
 
-Owns what the calls of a block share: the deadline, how it went, and its end when one gives up.
+Owns what the calls of a block share: the deadline, the outcome, and the end of the block when a
+call gives up.
 Leaves each call to ``sync`` and ``async``.
 """
 
@@ -28,26 +29,26 @@ _ANY_GENERATOR = _checks.GENERATOR | _checks.ASYNC_GENERATOR
 
 
 class BlockAttempt(Attempt):
-    """An attempt of a call in a block, which it tells how long it has waited."""
+    """An attempt of a call in a block; it reports its waits to the block."""
 
     __slots__ = ("_block",)
 
     _block: AnyBlock
 
     def _following(self, wait: float) -> BlockAttempt:
-        # The block before the rest, which writes to it.
+        # Set the block first, because _hand_over writes to it.
         following = BlockAttempt.__new__(BlockAttempt)
         following._block = self._block
         return self._hand_over(following, wait)
 
     def _next(self, wait: float) -> None:
-        # Calls that run side by side wait side by side: the longest counts, not the sum.
+        # Concurrent calls wait concurrently: the longest wait counts, not the sum.
         block = self._block
         block._slept = max(block._slept, self._slept + wait)
         super()._next(wait)
 
     def _limit(self) -> float | None:
-        """As the base class has it; the timeout remains that of the block in a new series too."""
+        """Return the limit as the base class does; in a new series, the block's timeout remains."""
         timeout, moment, block = self._policy.timeout, _deadline.moment(), self._block
         if timeout is not None and self._start != block._start:
             timeout += block._start - self._start
@@ -59,10 +60,10 @@ class BlockAttempt(Attempt):
 
 class EndOfBlock(BaseException):
     """
-    What ends a block of ``raises=False`` at a call that gave up.
+    Raised to end a block with ``raises=False`` when a call gives up.
 
-    Not an Exception, so that no ``except Exception`` in the block stops it and no
-    other policy retries it.  An ``except BaseException`` sees it: let it propagate.
+    It is not an Exception, so no ``except Exception`` in the block catches it and no other
+    policy retries it.  An ``except BaseException`` has to let it propagate.
     """
 
     def __init__(self, block: AnyBlock) -> None:
@@ -71,7 +72,7 @@ class EndOfBlock(BaseException):
 
 
 class Ended:
-    """What ``run`` returns in a block of ``raises=False`` where the call gave up."""
+    """What ``run`` returns in a block with ``raises=False`` when the call gives up."""
 
     __slots__ = ("error",)
 
@@ -109,7 +110,7 @@ class AnyBlock:
             self._deadline.__enter__()
 
     def close(self, error: BaseException | None) -> bool:
-        """End the block, from which *error* propagates; True: it goes no further."""
+        """End the block, from which *error* propagates; return True to suppress it."""
         self._open = False
         if self._deadline is not None:
             self._deadline.__exit__(None, None, None)
@@ -128,20 +129,20 @@ class AnyBlock:
         return False
 
     def _check(self, fn: Callable[..., Any], flags: int) -> None:
-        """Reject a call that cannot be made, of *fn*, which has the code flags *flags*."""
+        """Reject a call of *fn*, whose code flags are *flags*, if it cannot be made."""
         self._used = True
         if not self._open:
             raise RuntimeError("this block has ended: `call` works inside its `with` only")
         if not callable(fn):
-            _checks.reject(TypeError, "fn", fn, "a callable, and its arguments after it")
+            _checks.reject(TypeError, "fn", fn, "a callable, followed by its arguments")
         if flags & _ANY_GENERATOR and not flags & _checks.ITERABLE_COROUTINE:
-            rule = "a function that returns its result at once, not a generator function"
+            rule = "a function that returns its result, not a generator function"
             _checks.reject(TypeError, "fn", fn, rule)
 
     def _first(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> BlockAttempt:
-        """Return the first attempt of a call; where it is too late for that, it has given up."""
+        """Return the first attempt of a call; if it is too late, that one has given up."""
         policy = self._policy
         name = policy.name or _checks.name_of(fn)
         attempt = BlockAttempt(policy, name, self._start, args, kwargs)
@@ -153,7 +154,7 @@ class AnyBlock:
         return attempt
 
     def _end(self, ended: Ended) -> None:
-        """End the block at a call that gave up; nothing is left to end where it has been left."""
+        """End the block because a call gave up, unless the block has ended already."""
         self._succeeded = False
         if self._open:
             if self._error is None:
@@ -161,7 +162,7 @@ class AnyBlock:
             raise EndOfBlock(self)
 
     def _without_end(self, error: BaseException) -> BaseException | None:
-        """Return *error* without what only ends this block, alone or in a task group's group."""
+        """Return *error* without the ``EndOfBlock`` of this block, alone or in a group."""
 
         def is_end(inner: BaseException) -> bool:
             return type(inner) is EndOfBlock and inner.block is self
@@ -175,7 +176,7 @@ class AnyBlock:
 
 
 class Block(AnyBlock):
-    """What ``with retrying(...) as call`` gives: ``call(fn, *args, **kwargs)``."""
+    """The target of ``with retrying(...) as call``: use it as ``call(fn, *args, **kwargs)``."""
 
     def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
@@ -209,7 +210,7 @@ class Block(AnyBlock):
 
 
 class AsyncBlock(AnyBlock):
-    """What ``async with retrying(...) as call`` gives: ``await call(fn, *args, **kwargs)``."""
+    """The target of ``async with retrying(...) as call``: ``await call(fn, *args, **kwargs)``."""
 
     async def __call__(
         self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs

@@ -1,12 +1,12 @@
-"""Budget: how many retries one target may cost, tied to its successes.
+"""Budget: how many retries a service may receive, in proportion to its successes.
 
 Owns the token bucket, counted in whole thousandths of a token.  Leaves when to take a token
-to ``decision``.  Of all that a policy holds, it is the only thing that changes, and it does so
-without a lock (see ``_atomic``): threads, signal handlers, finalizers and forked children may use
-one bucket at any moment, also while one of them is in the middle of a method below.
+to ``decision``.  It is the only mutable part of a policy, and changes without a lock (see
+``_atomic``): threads, signal handlers, finalizers and forked children may use one bucket at any
+moment, even while one of them is in the middle of a method below.
 
-A method that an exception from a signal handler ends has done nothing: ``_take`` has either
-returned True or taken no token.
+If an exception from a signal handler ends a method, the method has had no effect: ``_take`` has
+either returned True or taken no token.
 """
 
 from __future__ import annotations
@@ -19,30 +19,29 @@ if TYPE_CHECKING:
     from typing import Self
 
 _TOKEN = 1000
-_FULL = [0]  # the link of a bucket from which nothing is missing
+_FULL = [0]  # the link of a full bucket
 
 
 class RetryBudget:
     """
-    A token bucket that all policies calling one target share.
+    A token bucket, shared by all policies that call one service.
 
-    It starts full.  First attempts are free; a retry takes one token when it is
-    decided, and with none left the policy gives up at once, with the reason
-    ``"budget"``.  Every successful call adds *refill*, up to *capacity*.  So,
-    under any interleaving of threads and tasks, retries never exceed
-    ``capacity + refill * successes``: in an outage they end, instead of
-    multiplying the load.
+    It starts full.  First attempts are free.  A retry takes one token when it is decided; if none
+    is left, the policy gives up immediately, with the reason ``"budget"``.  Every successful
+    call adds *refill*, up to *capacity*.  Under any interleaving of threads and tasks, retries
+    therefore never exceed ``capacity + refill * successes``: an outage ends them, instead of being
+    multiplied by them.
 
     Args:
-        capacity: The most tokens it holds: retries that are possible with no
-            success between them. At least 1.
-        refill: What a success adds: 0.1 allows one retry for ten successes.
+        capacity: The maximum number of tokens: how many retries are possible without a
+            success in between. At least 1.
+        refill: The tokens that a success adds: 0.1 allows one retry for ten successes.
             0, or between 0.001 and *capacity*; rounded to thousandths.
 
     Raises:
         ValueError: *capacity* or *refill* is out of range.
 
-    Budgets are equal only to themselves.  Pickling or copying one gives a new,
+    Budgets are equal only to themselves.  Pickling or copying one creates a new,
     full bucket of the same size: a budget belongs to one process.
 
     >>> budget = RetryBudget(capacity=10)
@@ -56,7 +55,7 @@ class RetryBudget:
         most = 1e12  # far past any use, and exact in thousandths
         capacity = _checks.number("capacity", capacity, 1, most, "a finite number of 1 or more")
         rule = "0, or a number from 0.001 to capacity"
-        least = 1 / _TOKEN if refill else 0  # what would be rounded to nothing is rejected
+        least = 1 / _TOKEN if refill else 0  # what would be rounded to 0 is rejected
         self._capacity = round(capacity * _TOKEN)
         self._refill = round(_checks.number("refill", refill, least, capacity, rule) * _TOKEN)
         # Counted down from full, so that "is it full?" is one comparison.
@@ -64,7 +63,7 @@ class RetryBudget:
 
     @property
     def capacity(self) -> float:
-        """The most tokens it holds."""
+        """The maximum number of tokens."""
         return self._capacity / _TOKEN
 
     @property
@@ -74,7 +73,7 @@ class RetryBudget:
 
     @property
     def tokens(self) -> float:
-        """The tokens it holds now."""
+        """The tokens that are left."""
         missing: int = self._missing.value
         return (self._capacity - missing) / _TOKEN
 
@@ -90,7 +89,7 @@ class RetryBudget:
                 return True
 
     def _put_back(self) -> None:
-        """Put back the token of a retry that will not be made."""
+        """Return the token of a retry that will not be made."""
         self._add(_TOKEN)
 
     def _earn(self) -> None:

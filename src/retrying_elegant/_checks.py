@@ -1,9 +1,8 @@
 """Checks: bad input is rejected where it is written, naming argument, value and rule.
 
-Owns turning what a user wrote into what the package computes with: durations into float
-seconds, hooks into tuples, filters into what they must be.  Every check takes the argument's
-name first and returns the normalized value; what a callable is (sync, async, generator) is
-determined here as well.
+Owns normalizing what users pass: durations become float seconds, hooks become tuples, filters
+are checked.  Every check takes the argument's name first and returns the normalized value.  Also
+owns which kind a callable is (sync, async, generator).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Any, NoReturn
 
-# The values of inspect.CO_*, without the import of inspect, which is a large one.
+# The values of inspect.CO_*, without importing inspect, which is large.
 GENERATOR, COROUTINE, ITERABLE_COROUTINE, ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 
 _SECONDS = "a number of seconds, 0 or more"
@@ -29,7 +28,7 @@ _LIMIT = "a positive number of seconds, or None"
 
 
 def reject(kind: type[Exception], name: str, value: object, rule: str) -> NoReturn:
-    """Raise *kind* with the one form that all messages have: ``name=value: expected rule``."""
+    """Raise *kind* with a message in the common form: ``name=value: expected rule``."""
     raise kind(f"{name}={show(value)[:200]}: expected {rule}")
 
 
@@ -38,11 +37,11 @@ def seconds(name: str, value: Any, *, positive: bool = False) -> float:
     Return *value* (a number, or a ``timedelta``) as float seconds.
 
     Args:
-        positive: 0 is rejected too.
+        positive: Whether to reject 0 too.
 
     Raises:
         TypeError: it is neither; booleans are not numbers.
-        ValueError: it is negative, 0 where *positive* is set, or not finite.
+        ValueError: it is negative, not finite, or 0 although *positive* is set.
     """
     if type(value) is float and 0 < value < inf:
         return value
@@ -59,7 +58,7 @@ def _seconds(name: str, value: Any, rule: str, *, positive: bool) -> float:
     number = _as_float(value)
     if number is None:
         reject(TypeError, name, value, rule)
-    # Written so that NaN, which compares false with everything, is rejected too.
+    # This form rejects NaN too, because any comparison with it is false.
     if not (0 < number < inf if positive else 0 <= number < inf):
         reject(ValueError, name, value, rule)
     return number
@@ -86,12 +85,12 @@ def _as_float(value: Any) -> float | None:
 
 
 def is_infinite(value: Any) -> bool:
-    """Return whether *value* is positive infinity, of any type of number that has it."""
+    """Return whether *value* is positive infinity, of any numeric type."""
     return not isinstance(value, int) and _as_float(value) == inf
 
 
 def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
-    """Return *value* as a float between *low* and *high*, both included; *rule* describes that."""
+    """Return *value* as a float from *low* to *high*, both included; *rule* describes the range."""
     found = None if hasattr(value, "total_seconds") else _as_float(value)
     if found is None:
         reject(TypeError, name, value, rule)
@@ -101,7 +100,7 @@ def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
 
 
 def attempts(name: str, value: Any) -> int | None:
-    """Return *value* if it can limit the attempts: an integer of 1 or more, or None."""
+    """Return *value* if it is a limit of attempts: an integer of 1 or more, or None."""
     if value is None or (type(value) is int and value >= 1):
         return value
     one = value[0] if isinstance(value, tuple) and value else value
@@ -127,7 +126,7 @@ def attempts(name: str, value: Any) -> int | None:
 
 
 def error_filter(name: str, value: Any) -> Any:
-    """Return *value* if it tells errors apart: a class, a predicate, or a tuple of these."""
+    """Return *value* if it classifies errors: a class, a predicate, or a tuple of these."""
     if isinstance(value, type) and issubclass(value, Exception):
         return value
     rule = "an exception class, a predicate on the error, or a tuple of these"
@@ -156,7 +155,7 @@ def _check_filter(name: str, item: Any, whole: Any, rule: str) -> None:
 
 
 def predicate(name: str, value: Any, rule: str = "a predicate on the result, or None") -> Any:
-    """Return *value* if it can be called and answers without being awaited."""
+    """Return *value* if it is callable and not a coroutine function, or None."""
     if value is None:
         return None
     if not callable(value):
@@ -167,7 +166,7 @@ def predicate(name: str, value: Any, rule: str = "a predicate on the result, or 
 
 
 def optional_filter(name: str, value: Any) -> Any:
-    """Return *value* if it is None or tells errors apart."""
+    """Return *value* if it is None or classifies errors."""
     return None if value is None else error_filter(name, value)
 
 
@@ -249,7 +248,7 @@ def text(name: str, value: Any) -> str | None:
     return " ".join(value.splitlines())  # log lines are lines
 
 
-# What other libraries call the fields.
+# The names of the fields in other libraries.
 _ELSEWHERE = {
     "attempts": "tries retries max_tries max_attempts max_retries attempt total stop_after_attempt",
     "wait": "delay backoff waits sleep interval wait_time backoff_factor max_delay jitter",
@@ -270,11 +269,11 @@ _FIELD_OF = {word: field for field, words in _ELSEWHERE.items() for word in word
 
 
 def reject_keyword(function: str, words: Collection[str], known: Collection[str]) -> NoReturn:
-    """Raise TypeError for the first of *words* that is not *known*, naming the nearest that is."""
+    """Raise TypeError for the first of *words* that is not *known*, naming the nearest one."""
     word = next(word for word in words if word not in known)
     field = _FIELD_OF.get(word.lower())
     if field not in known:
-        from difflib import get_close_matches  # only here, where speed does not matter
+        from difflib import get_close_matches  # imported late: speed does not matter here
 
         field = next(iter(get_close_matches(word, list(known), 1)), None)
     hint = f"; did you mean {field}=...?" if field else ""
@@ -282,17 +281,17 @@ def reject_keyword(function: str, words: Collection[str], known: Collection[str]
 
 
 def answer(name: str, value: Any) -> Any:
-    """Return what a predicate returned, unless it has to be awaited (and is always truthy)."""
+    """Return what a predicate returned; reject an awaitable, which would always be true."""
     if value is not True and value is not False and is_awaitable(value):
         close = getattr(value, "close", None)
-        if close is not None:  # a coroutine that will not be awaited: no second warning about it
+        if close is not None:  # no second warning about a coroutine that was never awaited
             close()
-        reject(TypeError, f"{name}(...)", value, "an answer at once, not an awaitable")
+        reject(TypeError, f"{name}(...)", value, "a result, not an awaitable")
     return value
 
 
 def unwrap_partial(fn: Any) -> Any:
-    """Return what a ``functools.partial``, or several, calls in the end."""
+    """Return the function that a ``functools.partial``, however deeply nested, calls."""
     while isinstance(fn, partial):
         fn = fn.func
     return fn
@@ -300,7 +299,7 @@ def unwrap_partial(fn: Any) -> Any:
 
 def flags_of(fn: Any) -> int:
     """
-    Return what kind of function *fn* is, as code flags; 0 where it is not Python code.
+    Return the kind of function that *fn* is, as code flags; 0 if it is not Python code.
 
     An object marked as a coroutine function counts as one.
     """
@@ -324,7 +323,7 @@ def flags_of(fn: Any) -> int:
 
 def _is_marked(fn: Any) -> bool:
     # inspect.markcoroutinefunction and asyncio mark what only behaves like a coroutine function
-    # with a bare object().  Its type is tested, because a mock has an attribute of any name.
+    # with a bare object().  The type is checked, because a mock has every attribute.
     for mark in ("_is_coroutine_marker", "_is_coroutine"):
         if type(getattr(fn, mark, None)) is object:
             return True
@@ -332,7 +331,7 @@ def _is_marked(fn: Any) -> bool:
 
 
 def is_coroutine_function(fn: Any) -> bool:
-    """Return whether calling *fn* gives a coroutine: through partials, methods and objects too."""
+    """Return whether *fn* returns a coroutine, also through partials, methods and objects."""
     return bool(flags_of(fn) & (COROUTINE | ITERABLE_COROUTINE))
 
 
@@ -349,7 +348,7 @@ def is_async_code(code: Any) -> bool:
 
 
 def name_of(fn: Any) -> str:
-    """Return what logs and notes call *fn*: its ``__qualname__``, or that of its class."""
+    """Return the name of *fn* in logs and notes: its ``__qualname__``, or that of its class."""
     fn = unwrap_partial(fn)
     name = getattr(fn, "__qualname__", None)
     return one_line(name if isinstance(name, str) else type(fn).__qualname__)

@@ -1,8 +1,8 @@
 """Clock: where the package gets its time from.
 
-Owns the one name through which everybody reads the clock and sleeps, so that
-``testing`` can put another clock in its place.  ``time`` is always looked up
-when it is used, as ``_clock.time.monotonic()``; seconds are floats.
+Owns the one name through which the package reads the clock and sleeps, so that ``testing``
+can replace the clock.  ``time`` is looked up whenever it is used, as
+``_clock.time.monotonic()``; seconds are floats.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 real: Clock = _time
 time: Clock = real
 
-# time.sleep raises OverflowError past some 292 years; this is 30 and nobody will be there.
+# time.sleep raises OverflowError beyond about 292 years; this is about 30.
 _LONGEST = 1e9
 
 
 def is_virtual() -> bool:
-    """Return whether waits pass at once, because ``testing`` has replaced the clock."""
+    """Return whether waits take no time, because ``testing`` has replaced the clock."""
     return time is not real
 
 
 def sleep(seconds: float) -> None:
-    """Sleep; not at all for 0 seconds, for even ``sleep(0)`` gives the processor away."""
+    """Sleep, but not for 0 seconds: even ``sleep(0)`` yields the processor."""
     clock = time
     if seconds > 0 or clock is not real:
         clock.sleep(seconds if seconds < _LONGEST else _LONGEST)
 
 
 def wait(event: Event, seconds: float) -> None:
-    """Sleep until *event* is set, at most *seconds*; blocking in the event's own ``wait``."""
+    """Sleep until *event* is set, at most *seconds*, in the event's own ``wait``."""
     if event.is_set():
         return
-    clock = time  # looked at once: another thread may be putting the real one back
+    clock = time  # read only once: another thread may be restoring the real one
     if clock is not real:
         clock.sleep(seconds)
     elif seconds > 0:

@@ -39,14 +39,14 @@ class TryAgain(RetryError):  # noqa: N818 - it reads as a request: `raise TryAga
     """
     Raise it inside an attempt to request another, whatever ``on`` and ``unless`` say.
 
-    It is subject to ``attempts``, ``timeout`` and ``budget``.  When a policy has given up on
-    it, it propagates as an ordinary error and remains one: raise a new one each time.  A
-    predicate given as ``on`` or ``until`` may return one to say "retry, but not before *after*
-    seconds have passed".
+    It is subject to ``attempts``, ``timeout`` and ``budget``.  After a policy has given up on
+    it, it is an ordinary error to all others, so raise a new one each time.  A predicate given as
+    ``on`` or ``until`` may return one to say "retry, but not before *after* seconds have
+    passed".
 
     Args:
         after: A hint: the next attempt starts no earlier than this many seconds from now. At
-            least 0; it is added to the wait of the backoff.
+            least 0. It is added to the wait of the backoff.
 
     Raises:
         TypeError: *after* is not a number of seconds.
@@ -56,7 +56,7 @@ class TryAgain(RetryError):  # noqa: N818 - it reads as a request: `raise TryAga
     2.5
     """
 
-    after: float | None = None  # likewise
+    after: float | None = None  # on the class for the same reason
 
     def __init__(
         self, *args: object, after: float | timedelta | None = None, result: Any = None
@@ -73,10 +73,10 @@ class TryAgain(RetryError):  # noqa: N818 - it reads as a request: `raise TryAga
 
 def hint_of(request: TryAgain) -> float | None:
     """
-    Return the seconds that *request* asks for, or None.
+    Return the hint of *request* in seconds, or None.
 
-    Checked where it is read, because a subclass, a later assignment or a pickle may have put
-    anything there.
+    It is checked when it is read, because a subclass, a later assignment or a pickle may have set
+    it to anything.
 
     Raises:
         TypeError, ValueError: as for ``TryAgain(after=...)``.

@@ -1,8 +1,8 @@
 """Generators: retried until they have yielded their first item.
 
 Owns the wrappers of generator and async generator functions.  After the first item, or the end
-without one, the call has succeeded: everything that follows, errors included, passes between
-consumer and generator untouched, so that no consumer sees an item twice.
+without one, the call has succeeded.  Everything that follows, errors included, passes unchanged
+between consumer and generator, so no consumer sees an item twice.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
         finally:
             del attempt  # the error's traceback holds this frame
 
-        # Not `yield from`: that would request the first item of the source once more, and close
-        # it where a GeneratorExit is only thrown in.
+        # Not `yield from`, which would request the first item of the source again, and would close
+        # the source when a GeneratorExit is thrown in.
         while True:
             sent, thrown = None, None
             try:
                 sent = yield items.pop()
             except BaseException as error:  # noqa: BLE001 - it is the source's to handle
                 thrown = error
-            # Outside the `except`, so that an error the source has handled is over.
+            # Outside the `except`, so that the error no longer counts as being handled here.
             try:
                 items.append(source.send(sent) if thrown is None else source.throw(thrown))
             except StopIteration as end:
@@ -131,7 +131,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
 
 
 def _first(source: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
-    """Start *source*, unknown to the event loop: only its consumer closes it."""
+    """Start *source* without the event loop's hooks: only its consumer closes it."""
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:

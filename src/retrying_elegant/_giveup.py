@@ -1,7 +1,7 @@
 """Give-up: the record and the note of a call that ended without success.
 
-Owns ``GiveUp`` and ``given_up``, how record and note travel on the user's own exception, and
-how a failure reads in notes and logs.  Leaves deciding when to give up to ``decision``.  Times
+Owns ``GiveUp`` and ``given_up``, how record and note are stored on the user's exception, and
+how notes and logs describe a failure.  Leaves deciding when to give up to ``decision``.  Times
 are float seconds since the start of the call.
 """
 
@@ -27,8 +27,8 @@ _DESCRIBED = {
 NOT_ACCEPTED = "result not accepted"
 _NAME = 100  # characters of the name of a class, at most
 
-# Plain built-in values under one attribute, so that the exception can be
-# unpickled where this package is not installed.
+# Only built-in values, under one attribute, so that the exception can be unpickled where this
+# package is not installed.
 _RECORD = "__retrying_elegant__"
 
 
@@ -37,7 +37,7 @@ class GiveUp(Value):
     The record of one call that ended without success.
 
     Attributes:
-        name: What was called, as logs name it.
+        name: The name of the call, as in the log.
         attempts: How many attempts were made.
         elapsed: Seconds from the start to the decision to give up.
         reason: ``"attempts"``, ``"timeout"``, ``"budget"``, ``"stopped"``, ``"wait"``,
@@ -71,7 +71,7 @@ class GiveUp(Value):
 
 
 def headline(name: str, attempts: int, elapsed: float, reason: str) -> str:
-    """Describe a give-up in one line, as note and log begin."""
+    """Describe a give-up in one line: the beginning of the note and of the log line."""
     calls = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     why = _DESCRIBED.get(reason) or one_line(reason)
     return f"gave up on {one_line(name)} after {calls} in {elapsed:.2f} s ({why})"
@@ -81,17 +81,17 @@ def given_up(error: BaseException, /) -> GiveUp | None:
     """
     Return the record of the last policy that gave up on *error*, or None.
 
-    As a filter, ``unless=given_up`` means "do not retry again what an inner layer
-    has already retried".
+    As a filter, ``unless=given_up`` means "do not retry what an inner layer has already
+    retried".
 
     >>> given_up(ValueError("fresh")) is None
     True
     """
     try:
-        # Past any __getattr__, which may answer every name with something of its own.
+        # This bypasses a __getattr__, which may return something for every name.
         try:
             record = object.__getattribute__(error, _RECORD)
-        except AttributeError:  # the error that a client makes of a response has it there
+        except AttributeError:  # the error that a client makes of a response has it on that
             response = object.__getattribute__(error, "response")
             record = object.__getattribute__(response, _RECORD)
         name, attempts, elapsed, reason, history, *_ = record
@@ -100,37 +100,37 @@ def given_up(error: BaseException, /) -> GiveUp | None:
             return None
         elapsed += 0.0
         return GiveUp(name, attempts, elapsed, reason, tuple(history))
-    except Exception:  # noqa: BLE001 - none there, or one that this library has not made
+    except Exception:  # noqa: BLE001 - no record, or a forged one
         return None
 
 
 def sign(error: Any, record: GiveUp) -> None:
-    """Leave *record* and its note on *error*, replacing an earlier note of the same name."""
+    """Attach *record* and its note to *error*, replacing an earlier note of the same name."""
     try:
         setattr(error, _RECORD, tuple(record.__dict__.values()))
         opening = f"retrying_elegant: gave up on {one_line(record.name)} after "
         notes = getattr(error, "__notes__", [])
         notes[:] = [note for note in notes if not str(note).startswith(opening)]
-    except Exception:  # noqa: BLE001, S110 - an error that takes no record propagates all the same
+    except Exception:  # noqa: BLE001, S110 - it is raised without a record then
         pass
     add_note(error, str(record))
 
 
 def add_note(error: Any, note: str) -> None:
-    """Add *note* to *error*, if that can be done."""
+    """Add *note* to *error*, if it accepts one."""
     try:
         error.add_note(note)
-    except Exception:  # noqa: BLE001, S110 - an error that takes no note propagates all the same
+    except Exception:  # noqa: BLE001, S110 - it is raised without a note then
         pass
 
 
 def text_of(error: BaseException) -> str:
-    """Return the beginning of the text of *error*, which may be megabytes."""
+    """Return the beginning of the text of *error*; the whole text may be megabytes long."""
     try:
         text = str(error)
         if type(text) is str and len(text) <= 400:
             return text
-        return str.__getitem__(str.lstrip(text), slice(400))  # a plain one, even of a subclass
+        return str.__getitem__(str.lstrip(text), slice(400))  # a str proper, also of a subclass
     except Exception as trouble:  # noqa: BLE001 - a broken __str__ must not hide the error
         return f"<its text raised {class_name(type(trouble))}>"
 
@@ -155,7 +155,7 @@ def entry(number: int, elapsed: float, kind: type[BaseException] | None, text: s
 
 def class_name(kind: type[BaseException]) -> str:
     """Return the name of the class of an error, folded and cut."""
-    return one_line(type.__dict__["__name__"].__get__(kind), _NAME)  # no metaclass can break it
+    return one_line(type.__dict__["__name__"].__get__(kind), _NAME)  # bypasses the metaclass
 
 
 def _line(text: str) -> str:

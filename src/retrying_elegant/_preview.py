@@ -1,9 +1,8 @@
-"""Preview: what a policy would do, before it does it.
+"""Preview: what a policy would do, without doing it.
 
 Owns the rows of the table (the wait before each attempt, and when it can start),
-their text, and the table and drawing that notebooks show.  Imported when a preview
-is requested and not before, so that it may import what the rest avoids.  All times
-are float seconds.
+their text, and the table and drawing that notebooks show.  Imported only when a preview
+is requested, so it may import modules that the core avoids.  All times are float seconds.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
 
     from ._policy import Policy, Seconds
 
-    # The least, the average and the greatest wait before one retry.
+    # The shortest, the average and the longest wait before one retry.
     Spread = tuple[float, float, float]
 
-_UNLIMITED = 10  # attempts shown of a policy that allows any number
-_RUNS = 500  # calls that are played to learn what a callable waits
+_UNLIMITED = 10  # attempts shown of a policy without a limit
+_RUNS = 500  # calls that are simulated to find out what a callable returns
 _PARTS = 32  # equally likely parts of a distribution
 _UNKNOWN: Spread = (0.0, nan, inf)
 
-# The drawing. Text and lines take the color of the page, to be readable on light and dark ones.
-_DRAWN = 40  # attempts: more would not fit a screen
+# The drawing.  Text and lines take the page's color, and are readable on light and dark pages.
+_DRAWN = 40  # attempts: more would not fit on a screen
 _LEFT, _WIDTH, _LINE, _FOOT = 40, 560, 20, 36  # pixels
-_BAR = "#4c8dd6"  # in between: it stands out from white and from black
+_BAR = "#4c8dd6"  # visible on white and on black
 
 
 class Row(NamedTuple):
@@ -42,12 +41,12 @@ class Row(NamedTuple):
 
     Attributes:
         number: Which attempt, counted from 1.
-        wait_low: The least wait before it.
+        wait_low: The shortest wait before it.
         wait_mean: The average wait before it.
-        wait_high: The greatest wait before it.
-        elapsed_low: The earliest that it can start, since the start of the call.
-        elapsed_high: The latest, never past the policy's ``timeout``.
-        certain: False: it may not start, for the timeout may have passed.
+        wait_high: The longest wait before it.
+        elapsed_low: The earliest time at which it can start, since the start of the call.
+        elapsed_high: The latest time, never past the policy's ``timeout``.
+        certain: Whether it starts in any case; False if the timeout may have passed.
     """
 
     number: int
@@ -68,7 +67,7 @@ class Preview(Value):
     Attributes:
         policy: The policy.
         rows: A :class:`Row` for each attempt that can start.
-        note: How far the waits are known, where that is not exactly; otherwise ``""``.
+        note: How accurate the waits are, unless they are exact; otherwise ``""``.
     """
 
     policy: Policy
@@ -88,11 +87,11 @@ class Preview(Value):
         return self.rows[index]
 
     def footnotes(self) -> list[str]:
-        """What must be said below the table."""
+        """Return the remarks below the table."""
         notes = [self.note] if self.note else []
         if not self.rows[-1].certain:
             notes.append(
-                f"?: may not start, for the timeout of {self.policy.timeout:.15g} s may have passed"
+                f"?: may not start, as the timeout of {self.policy.timeout:.15g} s may have passed"
             )
         return notes
 
@@ -115,23 +114,21 @@ def preview(policy: Policy, n: int | None = None) -> Preview:
     """
     Return a table of the first *n* attempts of *policy*.
 
-    All attempts are taken to fail at once: only waits take time, there is no hint
-    and there are tokens in the budget.  Attempts that can no longer start within
-    the policy's ``timeout`` are left out.  Waits are shown as the rule gives them,
-    also where the policy would not begin one that ends too late.
+    All attempts are assumed to fail immediately: only waits take time, no hint is given, and the
+    budget has tokens.  Attempts that can no longer start within the policy's ``timeout`` are left
+    out.  Waits are those of the rule, even if the policy would not begin one that ends too late.
 
-    Bounds and averages are exact where ``wait`` is a number, a sequence or a
-    backoff, but for the average of ``decorrelated``, which is computed to about one
-    percent.  What any other callable waits is not known beforehand: it is asked in
-    500 played calls and what it answered is shown, so true bounds may be wider.
-    It sees attempts without an error, and draws from ``random`` as in earnest.  If
-    it raises then, its waits are unknown: between 0 and infinity, nan on average.
+    Bounds and averages are exact if ``wait`` is a number, a sequence or a backoff, except for the
+    average of ``decorrelated``, which is accurate to about one percent.  Any other callable is
+    evaluated in 500 simulated calls, so its true bounds may be wider.  It receives attempts without
+    an error, and draws from ``random`` as in a real call.  If it raises, its waits are unknown:
+    between 0 and infinity, nan on average.
 
     Args:
-        n: How many attempts at most; None: all, or 10 of a policy without a limit.
+        n: The maximum number of attempts; None: all, or 10 of a policy without a limit.
 
     Raises:
-        TypeError: *n* is no int and not None.
+        TypeError: *n* is neither an int nor None.
         ValueError: *n* is less than 1.
     """
     retries = _count(policy.attempts, n) - 1
@@ -144,10 +141,10 @@ def preview(policy: Policy, n: int | None = None) -> Preview:
     elif callable(rule):
         try:
             spreads = _played(rule, policy, retries)
-            note = f"waits as seen in {_RUNS} played calls; others are possible"
-        except Exception as error:  # noqa: BLE001 - whatever it needs that is not there yet
+            note = f"waits as seen in {_RUNS} simulated calls; others are possible"
+        except Exception as error:  # noqa: BLE001 - it may need what is not there yet
             spreads = [_UNKNOWN] * retries
-            note = f"waits unknown: asked without an error at hand, wait raised {brief(error)}"
+            note = f"waits unknown: for an attempt without an error, wait raised {brief(error)}"
     else:
         waits = rule if isinstance(rule, tuple) else (rule,)
         last = len(waits) - 1
@@ -156,7 +153,7 @@ def preview(policy: Policy, n: int | None = None) -> Preview:
 
 
 def shown(time: float) -> str:
-    """Put *time* into the few characters of a table."""
+    """Return *time* in the few characters that a table has room for."""
     if not 0 <= time < inf:
         return "?"
     if time < 10_000:
@@ -193,7 +190,7 @@ def _uniform(low: float, high: float) -> Spread:
 
 
 def _decorrelated(rule: backoff.decorrelated, retries: int) -> Iterator[Spread]:
-    """Follow the distribution from wait to wait, as equally likely values."""
+    """Yield the spread of each wait, from a distribution that is kept as equally likely values."""
     initial = rule.initial
     shares = [(part + 0.5) / _PARTS for part in range(_PARTS)]
     values = [initial]
@@ -210,7 +207,7 @@ def _decorrelated(rule: backoff.decorrelated, retries: int) -> Iterator[Spread]:
 
 
 def _played(rule: Callable[[Attempt], Seconds], policy: Policy, retries: int) -> list[Spread]:
-    """Play calls in which no time passes but the waits, and sum up what *rule* answered."""
+    """Simulate calls in which only waits take time; return the spreads of what *rule* returned."""
     answers: list[list[float]] = [[] for _ in range(retries)]
     for _ in range(_RUNS):
         attempt = Attempt(policy, policy.name or "preview", _clock.time.monotonic())
@@ -242,13 +239,13 @@ def _html(preview: Preview) -> str:
 
 def _drawing(preview: Preview) -> str:
     rows = preview.rows[:_DRAWN]
-    # The timeout is where the drawing ends, if it may cut attempts off.
+    # The drawing ends at the timeout if that may prevent attempts.
     certain = rows[-1].certain
     known = [row.elapsed_high for row in rows if row.elapsed_high < inf]
     end = max(known)
     if not certain:
         end = preview.policy.timeout or end
-    end = max(end, 1e-9)  # something to divide by, also where nothing is waited
+    end = max(end, 1e-9)  # it is divided by, even if all waits are 0
 
     def x(time: float) -> float:
         return _LEFT + _WIDTH * min(time / end, 1.0)
@@ -259,11 +256,11 @@ def _drawing(preview: Preview) -> str:
         y = _LINE * line + 4
         left, right = x(row.elapsed_low), x(row.elapsed_high)
         look = 'fill-opacity=".45"' if row.certain else 'fill-opacity=".15" stroke-dasharray="3 2"'
-        told = f"attempt {row.number}: {shown(row.elapsed_low)} to {shown(row.elapsed_high)} s"
+        title = f"attempt {row.number}: {shown(row.elapsed_low)} to {shown(row.elapsed_high)} s"
         marks.append(
             f'<text x="{_LEFT - 8}" y="{y + 10}" text-anchor="end">{row.number}</text>'
             f'<rect x="{left:.1f}" y="{y}" width="{max(right - left, 2):.1f}" height="12" rx="2" '
-            f'fill="{_BAR}" stroke="{_BAR}" {look}><title>{told}</title></rect>'
+            f'fill="{_BAR}" stroke="{_BAR}" {look}><title>{title}</title></rect>'
         )
         mean += row.wait_mean
         if mean <= end:
@@ -287,7 +284,7 @@ def _drawing(preview: Preview) -> str:
 
 
 def _ticks(end: float) -> Iterator[float]:
-    """Return round numbers from 0 to *end*, some five to ten."""
+    """Yield about five to ten round numbers from 0 to *end*."""
     power = 10.0 ** floor(log10(end))
     step = next(power * part for part in (0.1, 0.2, 0.5, 1.0) if end <= 10 * power * part)
     for count in range(floor(end / step) + 1):

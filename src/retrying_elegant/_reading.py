@@ -1,7 +1,7 @@
-"""Reading: what an error of another library says, without letting it act.
+"""Reading: what an error of another library says, however it behaves.
 
-Owns looking at attributes, texts and class names of objects that this package does not know.
-Whatever such an object does when it is looked at, it raises nothing here.
+Owns reading attributes, texts and class names of objects that this package does not know.
+Whatever such an object does when it is read, no exception propagates from here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def look(thing: Any, path: str) -> Any:
-    """Return what *thing* has at the dotted *path*; None if there is nothing, or it raises."""
+    """Return the attribute of *thing* at the dotted *path*; None if it is missing or raises."""
     for name in path.split("."):
         try:
             thing = getattr(thing, name, None)
-        except Exception:  # noqa: BLE001 - a property of somebody else's may raise anything
+        except Exception:  # noqa: BLE001 - a foreign property may raise anything
             return None
     return thing
 
@@ -26,7 +26,7 @@ def text(error: BaseException) -> str:
     """Return ``str(error)``, or an empty string if that raises."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - a broken __str__ says nothing
+    except Exception:  # noqa: BLE001 - a broken __str__ has no text
         return ""
 
 
@@ -34,8 +34,8 @@ def known_as(error: object, known: Container[str]) -> str:
     """
     Return the name in *known* that describes *error* best, or an empty string.
 
-    Names are written ``package.Class``, of the most specific class first.  The package is the
-    first part of the module's name only: libraries move their classes from module to module.
+    Names have the form ``package.Class``; the most specific class wins.  The package is only the
+    first part of the module's name, because libraries move classes between their modules.
 
     >>> known_as(ConnectionResetError(), {"builtins.OSError", "builtins.ConnectionError"})
     'builtins.ConnectionError'

@@ -134,8 +134,8 @@ def _refused_hint(attempt: Attempt) -> float | None:
     """Return the seconds that the service asked for, where a filter found them too many."""
     rules = attempt._policy.on
     for rule in rules if isinstance(rules, tuple) else (rules,):
-        find = getattr(rule, "_refused_hint", None)
-        asked: float | None = None if find is None else find(attempt._error)
+        find = getattr(type(rule), "_refused_hint", None)  # a mock itself has every attribute
+        asked: float | None = None if find is None else find(rule, attempt._error)
         if asked is not None:
             return asked
     return None

@@ -1,4 +1,4 @@
-"""Text: what comes from outside, on one line that a log or a terminal can show safely.
+"""Text: text from outside, on one line that a log or a terminal can show safely.
 
 Owns folding, cutting and escaping.  Error texts, and the names of classes, functions, files
 and policies, are chosen by servers, peers and users: a line break in one would forge a log
@@ -15,13 +15,13 @@ def one_line(text: str, most: int = _LONGEST) -> str:
     r"""
     Return *text* on one line of at most *most* characters, without control characters.
 
-    Runs of white space become one space.  Every character that is not printable is shown as
-    Python writes it in a string literal.
+    Runs of white space become one space.  Characters that are not printable are escaped as in a
+    Python string literal.
 
     >>> one_line("two\nlines \x1b[31mred")
     'two lines \\x1b[31mred'
     """
-    # The beginning is enough, however long the text: only white space may shrink.
+    # The beginning is enough, however long the text is: only white space shrinks.
     text = " ".join(str.split(text[: 4 * most + 100]))[:most]
     if text.isprintable():
         return text

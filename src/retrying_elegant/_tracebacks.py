@@ -1,4 +1,4 @@
-"""Tracebacks: what an exception holds on to, and what is chained to it.
+"""Tracebacks: what an exception keeps alive, and what is chained to it.
 
 Owns keeping an error's context when it is raised again, dropping the tracebacks of a failed
 attempt before a wait, and walking chains and groups.  Reads every attribute through
@@ -73,8 +73,8 @@ def release(error: BaseException | None) -> None:
     """
     Drop the tracebacks of *error* and of the errors chained to it.
 
-    They hold every frame of the failed attempt, and the frames every local.  What the caller
-    was handling before the call does not belong to the attempt: it is kept whole.
+    Tracebacks hold every frame of the failed attempt, and the frames hold every local.  Errors
+    that the caller was handling before the call do not belong to the attempt, and keep theirs.
     """
     if error is None:
         return
@@ -89,14 +89,14 @@ def release(error: BaseException | None) -> None:
     rest: list[BaseException | None] = [error]
     while rest:
         this = rest.pop()
-        # Where the traceback is gone already, this was done after an earlier attempt.
+        # If the traceback is gone already, this was done after an earlier attempt.
         if this is not None and id(this) not in kept and _traceback_of(this) is not None:
             _set_traceback(this, None)
             rest += (_context_of(this), _cause_of(this), *members(this))
 
 
 def set_context(error: BaseException, context: BaseException | None) -> None:
-    """Make *context* the ``__context__`` of *error*, unless that would close a circle."""
+    """Make *context* the ``__context__`` of *error*, unless that would create a cycle."""
     if context is not None and not any(known is error for known in chain(context)):
         _set_context(error, context)
 
@@ -105,8 +105,8 @@ class context_kept:  # noqa: N801 - read as a word of the `with` statement
     """
     Keep the ``__context__`` of *error*, which is raised again inside.
 
-    Raising an error where the caller handles another would replace it.  A context manager,
-    because a function would add its own frame to the traceback.
+    Raising an error while the caller handles another one would replace it.  This is a context
+    manager, because a function would add its own frame to the traceback.
     """
 
     __slots__ = ("_context", "_error")
@@ -123,7 +123,7 @@ class context_kept:  # noqa: N801 - read as a word of the `with` statement
 
 
 def without(code: CodeType, trace: TracebackType | None) -> TracebackType | None:
-    """Return *trace* without the entries of *code*, which are of no use to users."""
+    """Return *trace* without the entries of *code*, which do not help users."""
     if trace is None:
         return None
     trace.tb_next = without(code, trace.tb_next)

@@ -5,8 +5,8 @@ all to ``decision``, and sleeping to the drivers.  Retry numbers start at
 1; all durations are float seconds.
 
 Each rule is a frozen value: equal by value, readable, picklable, without state.
-It is called with the failed :class:`Attempt` and returns seconds.  One jitter
-rule holds for all of them: the wait is ``min(cap, rule(n)) * (1 - jitter * U)``
+It is called with the failed :class:`Attempt` and returns seconds.  All of them share one
+jitter rule: the wait is ``min(cap, rule(n)) * (1 - jitter * U)``
 with *U* uniform in [0, 1) from the ``random`` module, so that no wait exceeds
 *cap* and waits at the cap stay spread.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Seconds = float | timedelta
 
-_TINY = 5e-324  # the least float above 0
+_TINY = 5e-324  # the smallest float above 0
 
 __all__ = ["constant", "decorrelated", "exponential", "fibonacci", "linear", "sequence"]
 
@@ -45,7 +45,7 @@ class Backoff(Value):
 
     def bounds(self, n: int) -> tuple[float, float]:
         """
-        Return the least and the greatest wait before retry *n*, in seconds.
+        Return the shortest and the longest wait before retry *n*, in seconds.
 
         >>> linear(1, 2, jitter=0.5).bounds(2)
         (1.5, 3.0)
@@ -74,7 +74,7 @@ class Backoff(Value):
         try:
             wait = self.rule(n)
         except OverflowError:
-            # 2.0 ** 1024 overflows a float; by then any sane cap has been passed.
+            # 2.0 ** 1024 overflows a float; long before that, any sensible cap is exceeded.
             return self.cap
         return wait if wait < self.cap else self.cap
 
@@ -116,7 +116,7 @@ class linear(Backoff):  # noqa: N801
 
     Args:
         initial: Wait before the first retry, in seconds, before jitter. At least 0.
-        step: What each further wait is longer by, in seconds. At least 0.
+        step: How much longer each further wait is, in seconds. At least 0.
         cap: No wait is longer than this.
         jitter: The share of each wait that is random, 0 to 1.
 
@@ -155,7 +155,7 @@ class exponential(Backoff):  # noqa: N801
 
     Args:
         initial: Wait before the first retry, in seconds, before jitter. At least 0.
-        factor: What each wait is multiplied by to give the next. More than 0.
+        factor: The factor from each wait to the next. More than 0.
         cap: No wait is longer than this, in seconds.
         jitter: The share of each wait that is random, 0 to 1.
 
@@ -193,11 +193,11 @@ class exponential(Backoff):  # noqa: N801
 
     def rule(self, n: int) -> float:
         """Return ``initial * factor**(n - 1)``."""
-        # 0 stays 0, also where the power overflows.
+        # 0 stays 0, even if the power overflows.
         return self.initial and self.initial * self.factor ** (n - 1)
 
     def _draw(self, number: int, waited: float) -> float:
-        # As the base class has it, with one call less for what nearly every policy uses.
+        # The same as in the base class, with one call less, because nearly every policy uses it.
         try:
             high = self.initial and self.initial * self.factor ** (number - 1)
         except OverflowError:
@@ -235,7 +235,7 @@ class fibonacci(Backoff):  # noqa: N801
         this, following = 0, 1
         for _ in range(n):
             this, following = following, this + following
-            # Once past the cap it stays there; and 0 never gets anywhere.
+            # Past the cap, every further one is too; and 0 stays 0.
             if not 0 < self.initial * this < self.cap:
                 break
         return self.initial * this
@@ -250,7 +250,7 @@ class sequence(Backoff):  # noqa: N801
         jitter: The share of each wait that is random, 0 to 1.
 
     Raises:
-        ValueError: there is none, one is negative or not finite, or *jitter* is
+        ValueError: no wait is given, one is negative or not finite, or *jitter* is
             outside [0, 1].
 
     >>> [sequence(1, 5, 30).bounds(n)[1] for n in (1, 2, 3, 4)]
@@ -279,11 +279,11 @@ class decorrelated(Backoff):  # noqa: N801
     Waits drawn from a range that follows the previous wait.
 
     The wait is ``min(cap, U)``, *U* uniform between *initial* and three times the
-    previous wait (*initial* at first).  That is AWS's formula to the letter, and
-    the one whose waits bunch at the cap; prefer :class:`exponential`.
+    previous wait (*initial* at first).  This is AWS's formula as published.  Its waits bunch at
+    the cap, so prefer :class:`exponential`.
 
     Args:
-        initial: The least wait, in seconds. At least 0.
+        initial: The shortest wait, in seconds. At least 0.
         cap: No wait is longer than this, in seconds.
 
     Raises:
@@ -305,11 +305,11 @@ class decorrelated(Backoff):  # noqa: N801
         self.__dict__.update(fields, cap=_checks.seconds("cap", cap))
 
     def rule(self, n: int) -> float:
-        """Return the most that the wait before retry *n* can be, before the cap."""
+        """Return the longest possible wait before retry *n*, before the cap."""
         return self.initial and self.initial * 3.0**n
 
     def bounds(self, n: int) -> tuple[float, float]:
-        """Return the least and the greatest wait before retry *n*, in seconds."""
+        """Return the shortest and the longest wait before retry *n*, in seconds."""
         return min(self.initial, self.cap), self._capped(n)
 
     def _draw(self, number: int, waited: float) -> float:
@@ -317,5 +317,5 @@ class decorrelated(Backoff):  # noqa: N801
         return min(self.cap, random.uniform(self.initial, previous * 3))  # noqa: S311
 
 
-# Their waits are computed from numbers; a subclass is called with the attempt, and checked.
+# Their waits are computed from numbers alone; a subclass is called with the attempt, and checked.
 READY = (constant, linear, exponential, fibonacci, sequence, decorrelated)

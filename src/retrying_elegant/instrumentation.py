@@ -1,11 +1,11 @@
 """Instrumentation: what a whole process retries, for its metrics, traces and logs.
 
-Owns the observers of the process, and three that are ready-made: for Prometheus,
-OpenTelemetry and structlog, whose libraries are imported when they are asked for.
-Leaves notifying the observers to ``events``.  Durations are float seconds.
+Owns the observers of the process, and ready-made ones for Prometheus, OpenTelemetry and structlog,
+each of which imports its library when it is called.  Leaves notifying the observers to
+``reporting``.  Durations are float seconds.
 
-Handles may be opened and closed anywhere, signal handlers and finalizers included: nothing here
-takes a lock (see ``_atomic``).  What the libraries do in their counters is theirs.
+Handles may be opened and closed anywhere, including signal handlers and finalizers: nothing here
+takes a lock (see ``_atomic``).  Whether the libraries' own counters do is up to them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = ["Handle", "observe", "opentelemetry", "prometheus", "structlog"]
 
 _NAME = "retrying_elegant"  # of the logger, and of the meter
 
-# The methods of structlog's loggers, by the least level that each is for.
+# The methods of structlog's loggers, with the lowest level of each.
 _METHODS = ((50, "critical"), (40, "error"), (30, "warning"), (20, "info"))
 
 # The counters, in Prometheus and OpenTelemetry alike: name, description, labels.
@@ -63,9 +63,9 @@ _collectors: WeakKeyDictionary[Registry, _Collector] = WeakKeyDictionary()
 
 class Handle:
     """
-    Observers that are being told, until it is closed; also a context manager.
+    Observers that are notified until the handle is closed; also a context manager.
 
-    Made by the functions of this module, and open from then on.
+    The functions of this module return it open.
     """
 
     __slots__ = ("_observers", "_target")
@@ -78,7 +78,8 @@ class Handle:
         target: object = None,
     ) -> None:
         self._observers = (on_retry, on_give_up, on_recovery)
-        # Open handles on one target tell it once; by default each is a target of its own.
+        # A target is notified once, however many handles on it are open; by default, each handle
+        # is a target of its own.
         self._target = id(self) if target is None else target
         while True:
             link = _open.newest()
@@ -88,9 +89,10 @@ class Handle:
 
     def close(self) -> None:
         """
-        Stop notifying these observers; a second time does nothing.
+        Stop notifying these observers; calling it again does nothing.
 
-        An event that is just being told, here or in another thread, is told to its end.
+        Observers may still be notified of an event that is already being reported, in this
+        thread or another.
         """
         while True:
             link = _open.newest()
@@ -111,15 +113,16 @@ class Handle:
 
 
 def _apply() -> None:
-    """Let the library notify the observers that are open now."""
+    """Make the library notify the observers of all open handles."""
     while True:
         link = _open.newest()
-        told = {handle._target: handle._observers for handle in link[0]}.values()
-        retry = tuple(each for each, _, _ in told if each is not None)
-        give_up = tuple(each for _, each, _ in told if each is not None)
-        recovery = tuple(each for _, _, each in told if each is not None)
-        # Who has opened or closed one in the meantime has come this far; nobody can between these
-        # lines but another thread of a build without a global lock: hence the second look.
+        notified = {handle._target: handle._observers for handle in link[0]}.values()
+        retry = tuple(each for each, _, _ in notified if each is not None)
+        give_up = tuple(each for _, each, _ in notified if each is not None)
+        recovery = tuple(each for _, _, each in notified if each is not None)
+        # If a handle was opened or closed in the meantime, that call has come this far as well.
+        # Between these lines, only another thread of a free-threaded build can: hence the second
+        # comparison.
         if _open.newest() is link:
             _reporting.retry_observers = retry
             _reporting.give_up_observers = give_up
@@ -134,26 +137,26 @@ def observe(
     on_recovery: Observer | None = None,
 ) -> Handle:
     """
-    Notify observers of what every call of the process does, in all threads and tasks.
+    Notify observers of every call in the process, in all threads and tasks.
 
-    Each is called with the :class:`Attempt`, after the log line of its event and before
-    the hooks of the policy.  They cost nothing where the first attempt succeeds.
+    Each is called with the :class:`Attempt`, after the log line of the event and before
+    the hooks of the policy.  Observers cost nothing if the first attempt succeeds.
 
     Args:
-        on_retry: Told that another attempt will follow a failed one, before the wait.
-        on_give_up: Told that a call has ended without success; also one whose first
-            error was not retryable.
-        on_recovery: Told that a call has succeeded after at least one retry.
+        on_retry: Called before the wait when another attempt will follow a failed one.
+        on_give_up: Called when a call has ended without success, also if its first error was
+            not retryable.
+        on_recovery: Called when a call has succeeded after at least one retry.
 
     Returns:
-        A handle: ``.close()`` it, or use it in a ``with``, to end the telling.
+        A handle.  To stop the notifications, call its ``close()``, or use it in a ``with``.
 
     Raises:
-        TypeError: an observer is no plain function; nobody would await a coroutine
-            function.
+        TypeError: an observer is not a synchronous function; a coroutine function would never
+            be awaited.
 
-    An observer that raises changes nothing: it is logged, and the next one is told.  What
-    an observer itself retries is told to no observer.
+    If an observer raises, the error is logged, and the next one is called.  Retries inside an
+    observer are not reported to observers.
 
     >>> from retrying_elegant import instrumentation, retrying
     >>> with instrumentation.observe(on_retry=print):
@@ -162,7 +165,7 @@ def observe(
     ...             risky
     <attempt 1 of fetch: NameError: name 'risky' is not defined, next in 0.00 s>
     """
-    rule = "a plain function that takes the Attempt, or None"
+    rule = "a synchronous function that takes the Attempt, or None"
     given = {"on_retry": on_retry, "on_give_up": on_give_up, "on_recovery": on_recovery}
     for name, observer in given.items():
         if observer is not None:
@@ -175,7 +178,7 @@ def prometheus(registry: Registry | None = None) -> Handle:
     Count retries, give-ups and recoveries for Prometheus, with ``prometheus-client``.
 
     ``retrying_elegant_retries_total{name,error}``, where *error* is the type of the
-    error, or ``result`` where ``until`` did not accept a result;
+    error, or ``result`` if ``until`` rejected a result;
     ``retrying_elegant_give_ups_total{name,reason}``, with the reasons of a
     :class:`GiveUp`; and ``retrying_elegant_recoveries_total{name}``.
 
@@ -184,13 +187,13 @@ def prometheus(registry: Registry | None = None) -> Handle:
             default one, ``prometheus_client.REGISTRY``.
 
     Returns:
-        A handle.  Closing it ends the counting; the counters stay, and go on when the
-        registry is used again.  Open handles on one registry count each event once.
+        A handle.  Closing it stops the counting; the counters keep their values, and continue
+        when the registry is used again.  Open handles on one registry count each event once.
 
     Raises:
         ImportError: ``prometheus-client`` is not installed.
-        TypeError: *registry* is no registry.
-        ValueError: the registry has other metrics of these names.
+        TypeError: *registry* is not a registry.
+        ValueError: the registry has other metrics with these names.
     """
     library = _library("prometheus_client", "prometheus-client")
     used: Any = library.REGISTRY if registry is None else registry
@@ -214,7 +217,7 @@ def prometheus(registry: Registry | None = None) -> Handle:
 
 
 class _Collector:
-    """The counters in one piece: a registry takes all of them or, where a name is taken, none."""
+    """The counters as one: a registry accepts all of them or, if a name is taken, none."""
 
     def __init__(self, counters: list[Any]) -> None:
         self.counters = counters
@@ -230,23 +233,23 @@ class _Collector:
 
 def opentelemetry(*, meter_provider: MeterProvider | None = None) -> Handle:
     """
-    Put retries and give-ups on the current span, and count them, with OpenTelemetry.
+    Add retries and give-ups to the current span, and count them, with OpenTelemetry.
 
-    The span that is current where the call is made gets an event
+    The span that is current when the call is made receives an event
     ``retrying_elegant.retry`` for each retry (attributes *name*, *attempt*, *wait*,
-    *error*, *text*) and ``retrying_elegant.give_up`` for the end (*name*, *attempts*,
-    *elapsed*, *reason*, *error*, *text*).  The counters are those of
-    :func:`prometheus`, by the same names, their labels as attributes.
+    *error*, *text*) and ``retrying_elegant.give_up`` if the call gives up (*name*,
+    *attempts*, *elapsed*, *reason*, *error*, *text*).  The counters have the names of
+    those of :func:`prometheus`, and their labels as attributes.
 
     Args:
-        meter_provider: Where the counters are made; None: the global one.
+        meter_provider: The provider of the counters; None: the global one.
 
     Returns:
-        A handle.  Open handles on one meter provider tell each event once.
+        A handle.  Open handles on one meter provider report each event once.
 
     Raises:
         ImportError: ``opentelemetry-api`` is not installed.
-        TypeError: *meter_provider* is no meter provider.
+        TypeError: *meter_provider* is not a meter provider.
     """
     trace = _library("opentelemetry.trace", "opentelemetry-api")
     metrics = _library("opentelemetry.metrics", "opentelemetry-api")
@@ -282,9 +285,9 @@ def structlog(logger: Logger | None = None) -> Handle:
 
     ``retrying`` has the keys *call*, *attempt*, *wait*, *error* and *text*; ``gave up``
     has *call*, *attempts*, *elapsed*, *reason*, *error* and *text*.  Arguments and results are
-    never logged.  The events are those that have a line in the log of :mod:`logging`, at the
-    same level: the policy's ``log_level``, at most debug for a rejected result.  Levels
-    between those that structlog has methods for are rounded down.
+    never logged.  There is an event for each log line of the library, at the same level: the
+    policy's ``log_level``, and at most debug for a rejected result.  A level that structlog has
+    no method for is rounded down.
 
     Args:
         logger: The structlog logger to use; None: ``structlog.get_logger()`` for the
@@ -322,7 +325,7 @@ def structlog(logger: Logger | None = None) -> Handle:
 
 
 def _library(module: str, package: str) -> Any:
-    """Import *module*, or say which *package* has it."""
+    """Import *module*; if it is missing, raise an error that names the *package*."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -331,7 +334,7 @@ def _library(module: str, package: str) -> Any:
 
 
 def _retry_values(attempt: Attempt) -> dict[str, Any]:
-    """What there is to say of a retry, but for the name of the call."""
+    """Return what is reported of a retry, except the name of the call."""
     return {
         "attempt": attempt.number,
         "wait": attempt.next_wait,
@@ -341,7 +344,7 @@ def _retry_values(attempt: Attempt) -> dict[str, Any]:
 
 
 def _give_up_values(attempt: Attempt) -> dict[str, Any]:
-    """What there is to say of a call that gave up, but for its name."""
+    """Return what is reported of a call that gave up, except its name."""
     return {
         "attempts": attempt.number,
         "elapsed": attempt.elapsed,
@@ -366,5 +369,5 @@ def _text(attempt: Attempt) -> str:
 
 
 def _reason(attempt: Attempt) -> str:
-    # Not that of `given_up`: an error that nobody wanted retried may carry another's record.
+    # Not that of `given_up`: an error that was not retryable may carry the record of another call.
     return str(attempt.reason)

@@ -1,9 +1,9 @@
-"""Testing: make waits pass at once, and attempts few, in the tests of a program.
+"""Testing: skip waits and limit attempts while the tests of a program run.
 
-Owns three switches for a whole process, threads and tasks included.  Each is a
-context manager; they nest, and are undone on any exit.  They cost nothing when
-they are not in use.  Nothing here takes a lock (see ``_atomic``), so signal handlers and
-finalizers may turn the switches and wait under them as well.
+Owns three switches for the whole process, including all threads and tasks.  Each is a
+context manager; they nest, and any exit restores what was in effect before.  They cost nothing
+while unused.  Nothing here takes a lock (see ``_atomic``), so signal handlers and finalizers may
+enter and leave them, and wait inside them, as well.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _active = Cell(_Active())
 
 
 def _change(change: Callable[[_Active], _Active]) -> None:
-    """Replace what is active, and let the library go by it."""
+    """Change what is active, and make the library use it."""
     while True:
         link = _active.newest()
         if _active.replace(link, change(link[0])):
@@ -46,8 +46,8 @@ def _change(change: Callable[[_Active], _Active]) -> None:
         link = _active.newest()
         active: _Active = link[0]
         ceiling = min((each.n for each in active.limits), default=None)
-        # Who has changed it in the meantime has told the library; nobody can between these lines
-        # but another thread of a build without a global lock: hence the second look.
+        # If it was changed in the meantime, that call has updated the library.  Between these
+        # lines, only another thread of a free-threaded build can: hence the second comparison.
         if _active.newest() is link:
             _clock.time = active.clock or _clock.real
             _decision.ceiling = ceiling
@@ -63,7 +63,7 @@ def _without(entered: tuple[T, ...], this: object) -> tuple[T, ...]:
 
 class instant:  # noqa: N801 - called like a function, as all of these are
     """
-    Inside, waits return at once, and the library's clock jumps forward by each.
+    Inside, waits return immediately, and the library's clock jumps forward by each.
 
     Attributes:
         waits: The seconds of each wait, in order.
@@ -111,7 +111,7 @@ class instant:  # noqa: N801 - called like a function, as all of these are
             seconds: 0 or more.
 
         Raises:
-            RuntimeError: this object is not entered.
+            RuntimeError: this object has not been entered.
             TypeError, ValueError: *seconds* is not a duration.
 
         >>> from retrying_elegant import retrying, testing
@@ -131,7 +131,7 @@ class instant:  # noqa: N801 - called like a function, as all of these are
 
 
 class _JumpingClock:
-    """Stands in for ``time``: a sleep takes no time, but the clock says that it did."""
+    """A replacement for ``time``: a sleep takes no time, but moves the clock forward."""
 
     def __init__(self) -> None:
         self._ahead = Cell(0.0)
@@ -158,10 +158,10 @@ class limit:  # noqa: N801
     """
     Inside, every call makes at most *n* attempts, whatever its policy says.
 
-    All attempts count, also those before a healthy one that made the policy start over.
+    All attempts count, including those before a healthy one that made the policy start over.
 
     Args:
-        n: At least 1. Where limits are nested, the smallest holds.
+        n: At least 1. Of nested limits, the smallest applies.
 
     >>> from retrying_elegant import retrying, testing
     >>> with testing.limit(2):
@@ -193,7 +193,7 @@ class limit:  # noqa: N801
 
 def off() -> limit:
     """
-    Inside, every call is a single attempt: ``limit(1)`` by the name one looks for.
+    Inside, every call makes a single attempt: another name for ``limit(1)``.
 
     >>> from retrying_elegant import retrying, testing
     >>> with testing.off():

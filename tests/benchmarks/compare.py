@@ -116,12 +116,12 @@ def behavior(call: Call) -> dict[str, str]:
         if first.waits != second.waits
         else "fixed",
         "raises": "-" if endless else type(error).__name__,
-        "says how many attempts were made": "-"
+        "reports how many attempts were made": "-"
         if endless
         else "yes, in a note"
         if getattr(error, "__notes__", None)
         else "no",
-        "frames of the library in the traceback": "-" if endless else str(len(own)),
+        "traceback frames of the library": "-" if endless else str(len(own)),
     }
 
 
@@ -153,7 +153,7 @@ def urllib3_behavior() -> dict[str, str]:
         "attempts": str(len(attempts)),
         "waits": "jittered" if any(waits) else "none",
         "raises": raised,
-        "says how many attempts were made": "no",
+        "reports how many attempts were made": "no",
     }
 
 
@@ -182,17 +182,17 @@ def costs() -> dict[str, dict[str, str]]:
     empty, by_hand_twice = success["pass-through"], failure["hand-written loop"]
     return {
         name: {
-            "a success, times a bare wrapper": f"{success[name] / empty:.1f}",
-            "two failures, times a loop by hand": f"{failure[name] / by_hand_twice:.1f}",
+            "cost of a success (bare wrapper = 1)": f"{success[name] / empty:.1f}",
+            "cost of two failures (hand-written loop = 1)": f"{failure[name] / by_hand_twice:.1f}",
         }
         for name in rows
     }
 
 
 def needs(package: str) -> dict[str, str]:
-    """How many packages it brings along."""
+    """Return how many packages are installed along with it."""
     required = importlib.metadata.requires(package) or []
-    return {"packages it needs": str(len([each for each in required if "extra ==" not in each]))}
+    return {"dependencies": str(len([each for each in required if "extra ==" not in each]))}
 
 
 def main() -> None:

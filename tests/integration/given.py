@@ -165,36 +165,6 @@ def url() -> Iterator[str]:
         yield listening.url
 
 
-class Conflict(sqlite3.OperationalError):
-    """What SQLite raises for a transaction that collided with another."""
-
-    sqlite_errorcode = sqlite3.SQLITE_BUSY
-    sqlite_errorname = "SQLITE_BUSY"
-
-
-@contextlib.contextmanager
-def engine(conflicts: int = 2) -> Iterator[Any]:
-    """SQLAlchemy's engine of an SQLite database with two accounts; UPDATE fails at first."""
-    import sqlalchemy
-
-    engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE account (id int PRIMARY KEY, balance int)")
-        connection.exec_driver_sql("INSERT INTO account VALUES (1, 100), (2, 0)")
-    to_come = [Conflict("database is locked")] * conflicts
-
-    # In place of the driver, so that SQLAlchemy takes the error for one of the driver's.
-    @sqlalchemy.event.listens_for(engine, "do_execute")
-    def collide(_cursor: Any, statement: str, *_: Any) -> None:
-        if to_come and statement.startswith("UPDATE"):
-            raise to_come.pop()
-
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 @contextlib.contextmanager
 def upload(status: int = 75) -> Iterator[list[str]]:
     """A command that exits with *status* twice, and then prints ``sent``."""
@@ -310,7 +280,6 @@ def amqp_url() -> Iterator[str]:
 
 GIVEN: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "url": url,
-    "engine": engine,
     "upload": upload,
     "Account": account,
     "shop_tasks": shop_tasks,

@@ -17,7 +17,6 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
-import database_servers
 import documents
 import given
 
@@ -25,9 +24,7 @@ from retrying_elegant import RetryError, given_up, testing, web
 
 celery = pytest.importorskip("celery", reason="the package celery is not installed")
 httpx = pytest.importorskip("httpx", reason="the package httpx is not installed")
-psycopg = pytest.importorskip("psycopg", reason="the package psycopg[binary] is not installed")
 requests = pytest.importorskip("requests", reason="the package requests is not installed")
-sqlalchemy = pytest.importorskip("sqlalchemy", reason="the package sqlalchemy is not installed")
 pytest.importorskip("aiohttp", reason="the package aiohttp is not installed")
 pytest.importorskip("dask", reason="the package dask is not installed")
 
@@ -49,8 +46,8 @@ def server():
 @pytest.fixture(scope="module")
 def page(server):
     """The names of the page after it has run."""
-    with given.engine() as engine, given.upload() as upload, testing.instant():
-        names = {"url": server.url, "engine": engine, "upload": upload}
+    with given.upload() as upload, testing.instant():
+        names = {"url": server.url, "upload": upload}
         documents.run(RECIPES, have=True, namespace=names)
         yield names
 
@@ -133,92 +130,6 @@ class TestClients:
         assert others.tokens == 100
 
 
-class TestDatabases:
-    """The transaction that collides is made once more, from its beginning."""
-
-    @staticmethod
-    def balances(engine):
-        with engine.connect() as connection:
-            rows = connection.exec_driver_sql("SELECT balance FROM account ORDER BY id")
-            return list(rows.scalars())
-
-    def test_the_money_arrives_once(self, page):
-        """After two collisions."""
-        assert self.balances(page["engine"]) == [70, 30]
-
-    def test_collisions_without_end(self, page):
-        """SQLAlchemy's error leaves, and nothing has been moved."""
-        with given.engine(conflicts=5) as engine:
-            with pytest.raises(sqlalchemy.exc.OperationalError) as caught:
-                page["transfer"](engine, 30)
-            assert given_up(caught.value).attempts == 5
-            assert self.balances(engine) == [100, 0]
-
-    def test_another_error_of_the_database(self, page):
-        """Not retried."""
-        with given.engine(conflicts=0) as engine:
-            with engine.begin() as connection:
-                connection.exec_driver_sql("DROP TABLE account")
-            with pytest.raises(sqlalchemy.exc.OperationalError) as caught:
-                page["transfer"](engine, 30)
-            assert given_up(caught.value) is None
-
-    @pytest.fixture
-    def postgresql(self):
-        """A connection to the table of a real server, and the address of that."""
-        with database_servers.PostgreSQL() as server:
-            address = server.address + " client_encoding=utf8"
-            with psycopg.connect(address, autocommit=True) as connection:
-                connection.execute("CREATE TABLE account (id int PRIMARY KEY, balance int)")
-                connection.execute("INSERT INTO account VALUES (1, 100), (2, 0)")
-                yield connection, address
-
-    def test_real_collisions(self, page, postgresql):
-        """Somebody withdraws between our reading and writing: 40001 from the first attempt."""
-        others, address = postgresql
-        meetings = iter(["psycopg", "SQLAlchemy"])
-
-        def meet():
-            others.execute("UPDATE account SET balance = balance - 10 WHERE id = 1")
-            return next(meetings)
-
-        class Connection(psycopg.Connection):
-            """Meets them before its first UPDATE."""
-
-            met = None
-
-            def execute(self, query, *args, **options):
-                if str(query).startswith("UPDATE") and not self.met:
-                    self.met = meet()
-                return super().execute(query, *args, **options)
-
-        with Connection.connect(address) as ours:
-            ours.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
-            page["withdraw"](ours, 1, 50)
-            assert ours.met == "psycopg"
-
-        engine = sqlalchemy.create_engine(
-            "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(address),
-            isolation_level="SERIALIZABLE",
-        )
-        met = []
-
-        @sqlalchemy.event.listens_for(engine, "begin")
-        def begin(connection):
-            connection.exec_driver_sql("SELECT balance FROM account")
-            if not met:
-                met.append(meet())
-
-        try:
-            page["transfer"](engine, 5)
-        finally:
-            engine.dispose()
-        assert met == ["SQLAlchemy"]
-        balances = others.execute("SELECT balance FROM account ORDER BY id").fetchall()
-        assert balances == [(100 - 10 - 50 - 10 - 5,), (5,)]
-
-
 class TestStreams:
     """Before the first item errors are retried, after it they pass through."""
 
@@ -241,7 +152,7 @@ class TestStreams:
 
         with httpx.Client(transport=httpx.MockTransport(handle)) as client:
             monkeypatch.setattr(httpx, "stream", client.stream)
-            feed = page["follow"]()
+            feed = page["events"]()
             assert next(feed) == {"number": 1}
             feed.close()
         assert len(instant.waits) == 3

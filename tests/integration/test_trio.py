@@ -5,6 +5,7 @@ Time is trio's own virtual clock, which jumps to the next deadline: nothing here
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -491,6 +492,50 @@ class TestCancellation:
             return outer.cancelled_caught
 
         assert run(main)
+
+
+class TestStop:
+    """`stop`: an event of trio ends the call; one of another library raises RuntimeError."""
+
+    def test_it_ends_the_wait(self, form):
+        """At once, with the reason "stopped"; the token is back."""
+        budget = RetryBudget()
+
+        async def main():
+            stop = trio.Event()
+            async with trio.open_nursery() as nursery:
+
+                async def set_later():
+                    await trio.sleep(3)
+                    stop.set()
+
+                nursery.start_soon(set_later)
+                with pytest.raises(Lost) as caught:
+                    await form(Script(Lost), wait=60, stop=stop, budget=budget)
+            return given_up(caught.value).reason, trio.current_time() - start[0]
+
+        start = [0.0]
+
+        async def timed():
+            start[0] = trio.current_time()
+            return await main()
+
+        assert run(timed) == ("stopped", pytest.approx(3))
+        assert budget.tokens == budget.capacity
+
+    def test_of_asyncio(self, form):
+        """Says that it is of another library; the attempt's error is its context."""
+        error = Lost("away")
+        with pytest.raises(RuntimeError, match="belongs to another event loop or lib") as caught:
+            run(lambda: form(Script(error), wait=60, stop=asyncio.Event()))
+        assert caught.value.__context__ is error
+
+    def test_of_trio_under_asyncio(self, form):
+        """Likewise."""
+        error = Lost("away")
+        with pytest.raises(RuntimeError, match="belongs to another event loop or lib") as caught:
+            asyncio.run(form(Script(error), wait=60, stop=trio.Event()))
+        assert caught.value.__context__ is error
 
 
 class TestConcurrency:

@@ -1,4 +1,4 @@
-"""Architecture: which module imports which, and what each owns, read from the modules.
+"""Architecture: which module imports which, read from the modules.
 
 Owns the places of the boxes and the ways of the arrows.  Leaves the layers, and
 reading the imports, to ``tests/unit/map_parts.py``; ``test_map`` holds the arrows to
@@ -10,8 +10,6 @@ may as well import C) is left out.
 
 from __future__ import annotations
 
-import ast
-import re
 import sys
 from math import fsum
 from pathlib import Path
@@ -22,7 +20,7 @@ import report
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
-from map_parts import LAYERS, LEAVES, PACKAGE, PARTS, imports
+from map_parts import LAYERS, LEAVES, imports
 
 # What each layer is for, from the top down.
 ROOMS = (
@@ -206,31 +204,9 @@ def svg() -> str:
     return charts.page("What imports what: down only", TOP + STEP * len(ROOMS), parts)
 
 
-def table() -> list[str]:
-    """A row of Markdown for each module that says what it owns, from the top down."""
-    layers = [sorted(layer) for layer in reversed(LAYERS)]
-    parts = [f"{path.parent.name}.{path.stem}" for path in PARTS]
-    packages = {path.parent.name for path in PARTS}
-    leaves = sorted([*LEAVES - packages, *parts], key=lambda name: name.lstrip("_"))
-    rows = []
-    for module in [name for layer in (*layers, leaves) for name in layer]:
-        path = PACKAGE / f"{module.replace('.', '/')}.py"
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        text = " ".join((ast.get_docstring(tree) or "").replace("``", "`").split())
-        found = re.search(r"\bOwns (.*?)\.(?= |$)", text)
-        if found:
-            rows.append(f"| `{module}` | {found[1]} |")
-    return rows
-
-
 def main() -> None:
-    """Draw the figure, and put the table into its page."""
+    """Draw the figure."""
     report.save("architecture", svg())
-    page = report.FIGURES.parent / "design.md"
-    head, found, rest = page.read_text(encoding="utf-8").partition("| Module | Owns |\n|---|---|\n")
-    end = rest.partition("\n\n")[2]
-    page.write_text(f"{head}{found}{chr(10).join(table())}\n\n{end}", encoding="utf-8")
-    print(f"Table: {page.relative_to(report.FIGURES.parents[1])}")
 
 
 if __name__ == "__main__":

@@ -38,13 +38,6 @@ class TestCommitted:
         assert root.find("{*}style").text == charts.style()
         assert root.find("{*}rect").get("class") == "paper"
 
-    def test_the_design_page_says_what_the_modules_say(self):
-        """If this fails, run ``python tests/simulation/architecture.py``."""
-        page = (report.FIGURES.parent / "design.md").read_text(encoding="utf-8")
-        assert "(figures/architecture.svg)" in page
-        assert len(architecture.table()) > 20
-        assert "\n".join(architecture.table()) in page
-
     def test_the_architecture_is_that_of_today(self):
         """If this fails, run ``python tests/simulation/architecture.py``."""
         assert architecture.svg() == (report.FIGURES / "architecture.svg").read_text(

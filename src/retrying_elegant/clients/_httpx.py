@@ -73,7 +73,7 @@ def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -
         exchange = _SyncExchange(rules, policy, request, library, this, bare(this), stream, options)
         try:
             try:
-                _sync.run(exchange.first_attempt(request.url.host), exchange.attempt)
+                _sync.run(exchange.first_attempt(request.url.host), exchange.attempt_in_time)
             except Exception as error:
                 if not exchange.conclude(error):
                     raise

@@ -83,7 +83,7 @@ class Adapter(HTTPAdapter):
         exchange = _Exchange(self._rules, policy, request, send, stream, options)
         try:
             try:
-                _sync.run(exchange.first_attempt(_host(request)), exchange.attempt)
+                _sync.run(exchange.first_attempt(_host(request)), exchange.attempt_in_time)
             except Exception as error:
                 if not exchange.conclude(error):
                     raise

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import sys
+from math import inf
 
 from retrying_elegant import _checks, _clock, _deadline, web
 from retrying_elegant._attempt import Attempt
@@ -224,7 +225,7 @@ class ExchangeAttempt(Attempt):
         return following
 
     def _text_of(self, error: BaseException) -> str:
-        return describe(error, self._exchange.status_of(error))
+        return describe(error, self._exchange.status_of(error), self.name)
 
     def _is_remarkable(self) -> bool:
         # An error that is final at once is not worth a line, but a server that asks for more
@@ -325,6 +326,24 @@ class Exchange:
         return False
 
     # The steps of a call.
+
+    def attempt_in_time(self, request: Any) -> Any:
+        """
+        Make an attempt of a client that blocks, where nothing but the client can end it.
+
+        One that took all that ``attempt_timeout`` allowed is as if it had been ended by that:
+        never healthy.
+        """
+        this, policy = self.current, self.policy
+        if policy.reset_after is None or policy.attempt_timeout is None:
+            return self.attempt(request)
+        end = _clock.time.monotonic() + this.timeout
+        try:
+            return self.attempt(request)
+        except Exception:
+            if _clock.time.monotonic() >= end:
+                this._began = inf
+            raise
 
     def first_attempt(self, host: str | None) -> ExchangeAttempt:
         """Return the attempt that the call begins with."""
@@ -460,8 +479,8 @@ class Exchange:
                 if status is None or not isinstance(error, rule):
                     continue
                 rule = web.transient
-            find = getattr(rule, "_refused_hint", None)
-            asked: float | None = None if find is None else find(error)
+            find = getattr(type(rule), "_refused_hint", None)  # a mock itself has every attribute
+            asked: float | None = None if find is None else find(rule, error)
             if asked is not None:
                 return asked
         return None
@@ -501,13 +520,19 @@ def _matches_unless(policy: Policy, error: Exception) -> Any:
 
 _INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
 _DEEPEST = 8
+_LIMITS = ("attempt_timeout", "timeout", "deadline")
 
 
-def describe(error: BaseException, status: int | None) -> str:
-    """Describe *error* without anything of the request or of the response but its status."""
+def describe(error: BaseException, status: int | None, name: str) -> str:
+    """
+    Describe *error* without anything of the request or of the response but its status.
+
+    Args:
+        name: That of the call, which the core puts into the errors that it makes itself.
+    """
     if status is not None:
         return _phrase(status)
-    if type(error) is TimeoutError and _is_ours(error):
+    if type(error) is TimeoutError and _is_ours(error, name):
         return text_of(error)
     innermost, depth = error, 0
     while depth < _DEEPEST:
@@ -531,10 +556,14 @@ def _phrase(status: int) -> str:
         return str(status)
 
 
-def _is_ours(error: TimeoutError) -> bool:
-    """Return whether the core made *error*, of an ``attempt_timeout``: its text is harmless."""
+def _is_ours(error: TimeoutError, name: str) -> bool:
+    """Return whether *error* is what ``expired`` of ``async`` makes: its text is harmless."""
     text = text_of(error)
-    return text.startswith("attempt ") and " took longer than attempt_timeout (" in text
+    opening = f"{name} took longer than the "
+    words = text[len(opening) :].split(" ") if text.startswith(opening) else []
+    if [*words[1:3], *words[4:]] != ["s", "that", "allowed"]:
+        return False
+    return not words[0].strip("0123456789.e+-") and words[3] in _LIMITS
 
 
 def _system_words(error: BaseException) -> str | None:

@@ -46,7 +46,7 @@ class Handler(urllib.request.BaseHandler):
         exchange = _Exchange(self._rules, policy, request, self._open)
         try:
             try:
-                _sync.run(exchange.first_attempt(_host(request)), exchange.attempt)
+                _sync.run(exchange.first_attempt(_host(request)), exchange.attempt_in_time)
             except Exception as error:
                 if not exchange.conclude(error):
                     raise

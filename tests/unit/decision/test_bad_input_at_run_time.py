@@ -187,7 +187,7 @@ class TestAnswers:
                 Flaky(["value" if name == "until" else ConnectionError]),
                 **{name: lambda it: Later()},
             )
-        said = f"{name}(...)=<later>: expected an answer at once, not an awaitable"
+        said = f"{name}(...)=<later>: expected a result, not an awaitable"
         assert str(refusal.value) == said
 
     def test_a_wait(self, way):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from ways import Flaky
@@ -82,6 +83,14 @@ class TestOn:
         with pytest.raises(Lost):
             way.run(flaky, on=lambda error: answer)
         assert flaky.calls == 1
+
+    def test_a_predicate_may_have_any_attribute(self, way):
+        """As a mock has, or an object that passes on to another."""
+        error = Lost("down")
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost, error]), on=Mock(side_effect=[True, False]))
+        assert caught.value is error
+        assert given_up(error).reason == "not retryable"
 
 
 class TestUnless:

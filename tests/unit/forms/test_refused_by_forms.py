@@ -215,7 +215,7 @@ class TestNumbers:
             def __await__(self):
                 yield
 
-        with pytest.raises(TypeError, match=r"on\(\.\.\.\)=.*expected an answer at once"):
+        with pytest.raises(TypeError, match=r"on\(\.\.\.\)=.*expected a result, not"):
             way.run(Flaky([Lost]), on=lambda error: Awaitable())
 
 

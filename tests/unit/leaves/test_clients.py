@@ -23,7 +23,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ways import Flaky
+from ways import Flaky, run_async
 
 from retrying_elegant import (
     Attempt,
@@ -33,6 +33,7 @@ from retrying_elegant import (
     clients,
     deadline,
     given_up,
+    retry,
     testing,
     web,
 )
@@ -429,54 +430,75 @@ class TestDescription:
     )
     def test_a_status(self, status, text):
         """With the phrase of the standard, not with the server's."""
-        assert describe(OSError("http://host/path"), status) == text
+        assert describe(OSError("http://host/path"), status, "GET host") == text
 
     def test_words_of_the_operating_system(self):
         """However deep they are wrapped."""
         inner = ConnectionRefusedError(errno.ECONNREFUSED, "http://host/path")
         words = f"[Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}"
-        assert describe(inner, None) == words
-        assert describe(urllib.error.URLError(inner), None) == words
+        assert describe(inner, None, "GET host") == words
+        assert describe(urllib.error.URLError(inner), None, "GET host") == words
         wrapped = RuntimeError("http://host/path")
         wrapped.__cause__ = ValueError("/path", inner)
-        assert describe(wrapped, None) == words
+        assert describe(wrapped, None, "GET host") == words
 
     def test_words_of_the_resolver(self):
         """Its numbers are its own."""
         error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        assert describe(error, None).endswith("Name or service not known")
+        assert describe(error, None, "GET host").endswith("Name or service not known")
 
     def test_words_of_the_tls_library(self):
         """The reason, and what is wrong with a certificate."""
         error = ssl.SSLCertVerificationError(1, "[SSL] http://host/path")
         error.reason, error.verify_message = "CERTIFICATE_VERIFY_FAILED", "expired"
-        assert describe(error, None) == "CERTIFICATE_VERIFY_FAILED: expired"
-        assert describe(ssl.SSLError("http://host/path"), None) == ""
+        assert describe(error, None, "GET host") == "CERTIFICATE_VERIFY_FAILED: expired"
+        assert describe(ssl.SSLError("http://host/path"), None, "GET host") == ""
 
     def test_anything_else(self):
         """The kind of what is wrapped, nothing of its text."""
-        assert describe(ValueError("http://host/path"), None) == ""
+        assert describe(ValueError("http://host/path"), None, "GET host") == ""
         outer = RuntimeError("http://host/path", KeyError("token"))
-        assert describe(outer, None) == "KeyError"
+        assert describe(outer, None, "GET host") == "KeyError"
 
     def test_endless_and_hostile(self):
         """A cycle has an end, and what raises is passed over."""
         one, two = ValueError("a"), KeyError("b")
         one.__cause__, two.__cause__ = two, one
-        assert describe(one, None) in ("KeyError", "ValueError", "")
+        assert describe(one, None, "GET host") in ("KeyError", "ValueError", "")
 
         class Hostile(Exception):
             @property
             def reason(self):
                 raise RuntimeError
 
-        assert describe(Hostile("secret"), None) == ""
+        assert describe(Hostile("secret"), None, "GET host") == ""
 
-    def test_our_own_timeout(self):
-        """Says which limit it was; that of others says nothing."""
-        ours = TimeoutError("attempt 1 of GET host took longer than attempt_timeout (2 s) or what")
-        assert describe(ours, None) == str(ours)
-        assert describe(TimeoutError("attempt at /path"), None) == ""
+    @pytest.mark.parametrize("limit", ["attempt_timeout", "timeout", "deadline"])
+    def test_our_own_timeout(self, limit):
+        """Says which limit it was, and how many seconds; that of others says nothing."""
+        limits = {"attempt_timeout": 9000, "timeout": 9500} | {limit: 1000}
+
+        @retry(1, name="GET host", **{key: limits[key] for key in limits if key != "deadline"})
+        async def hang():
+            await asyncio.sleep(9999)
+
+        async def main():
+            with deadline(limits.get("deadline", 9999)):
+                await hang()
+
+        with pytest.raises(TimeoutError) as caught:
+            run_async(main())
+        ours = caught.value
+        assert describe(ours, None, "GET host") == str(ours)
+        assert f"s that {limit} allowed" in str(ours)
+        for other in (
+            TimeoutError("GET host took longer than the /path s that timeout allowed"),
+            TimeoutError("GET host took longer than the 1 s that timeout allowed /path"),
+            TimeoutError("GET host took longer than the 1 s that /path allowed"),
+            TimeoutError("GET host took longer than the "),
+            TimeoutError("attempt at /path"),
+        ):
+            assert describe(other, None, "GET host") == ""
 
 
 class Response(io.BytesIO):
@@ -624,6 +646,29 @@ class TestUrllib:
         network = Network(Response(200))
         opened(network, QUICK.replace(timeout=1))
         assert network.timeouts == [5]
+
+    @pytest.mark.parametrize(
+        ("seconds", "limits", "requests"),
+        [
+            (9, {"attempt_timeout": 10}, 5),
+            (10, {"attempt_timeout": 10}, 2),
+            (9, {"attempt_timeout": 10, "timeout": 9}, 1),
+        ],
+    )
+    def test_an_attempt_that_hung_was_not_healthy(self, seconds, limits, requests):
+        """One that took all that it was allowed, as where `attempt_timeout` itself ends it."""
+        with testing.instant() as time:
+
+            def hang():
+                time.advance(seconds)
+                raise TimeoutError
+
+            network = Network(hang, hang, hang, hang, Response(200))
+            try:
+                opened(network, QUICK.replace(attempts=2, reset_after=5, **limits))
+            except TimeoutError:
+                pass
+        assert len(network.requests) == requests
 
     def test_a_failed_response_is_closed_before_the_wait(self):
         """And read first."""

@@ -156,7 +156,7 @@ class TestWaits:
 
 
 class TestOtherCallables:
-    """What a callable waits is not known beforehand: it is asked in played calls."""
+    """What a callable returns is not known beforehand: it is evaluated in simulated calls."""
 
     def test_it_is_sampled(self):
         """Low, mean and high as it answered."""
@@ -168,11 +168,11 @@ class TestOtherCallables:
 
     def test_the_table_says_so(self):
         """A footnote, and none where waits are known."""
-        assert "as seen in 500 played calls" in str(Policy(wait=up_to).preview())
-        assert "played" not in str(Policy().preview())
+        assert "as seen in 500 simulated calls" in str(Policy(wait=up_to).preview())
+        assert "simulated" not in str(Policy().preview())
 
     def test_it_sees_the_call_as_it_would_be(self):
-        """Number, waits and time that have been played; name; what is left of the timeout."""
+        """Number, waits and simulated time; name; what is left of the timeout."""
         seen = []
 
         def look(attempt):
@@ -185,7 +185,7 @@ class TestOtherCallables:
         assert seen[:6] == [(1, 0, 0, "it"), 100, (2, 2, 2, "it"), 98, (3, 2, 4, "it"), 96]
 
     def test_calls_end_with_their_timeout(self):
-        """Attempts that no played call came to are left out."""
+        """Attempts that no simulated call reached are left out."""
         asked = []
         found = Policy(9, wait=lambda a: asked.append(a.number) or 3, timeout=7).preview()
         assert [row.elapsed_low for row in found] == [0, 3, 6]
@@ -249,7 +249,7 @@ class TestTimeout:
         """A question mark, explained below the table."""
         text = str(Policy(wait=backoff.constant(2, jitter=0.5), timeout=3.5).preview())
         assert [line.split()[0] for line in text.splitlines()[3:7]] == ["1", "2", "3?", "4?"]
-        assert text.endswith("?: may not start, for the timeout of 3.5 s may have passed")
+        assert text.endswith("?: may not start, as the timeout of 3.5 s may have passed")
 
     @given(waits, st.floats(0.001, 100_000), st.integers(0, 2**32))
     def test_it_is_what_calls_do(self, wait, timeout, seed):
