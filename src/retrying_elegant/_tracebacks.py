@@ -8,7 +8,7 @@ that raises, and walks without recursion, because groups may be nested deeper th
 
 from __future__ import annotations
 
-from sys import exception
+from sys import _getframe, exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ class context_kept:  # noqa: N801 - read as a word of the `with` statement
     Keep the ``__context__`` of *error*, which is raised again inside.
 
     Raising an error while the caller handles another one would replace it.  This is a context
-    manager, because a function would add its own frame to the traceback.
+    manager, because a function would add its own frame to the traceback.  The frame around it is
+    not added a second time, where the error has come through it before.
     """
 
     __slots__ = ("_context", "_error")
@@ -116,7 +117,9 @@ class context_kept:  # noqa: N801 - read as a word of the `with` statement
         self._context = _context_of(error)
 
     def __enter__(self) -> None:
-        pass
+        trace = _traceback_of(self._error)
+        if trace is not None and trace.tb_next is not None and trace.tb_frame is _getframe(1):
+            _set_traceback(self._error, trace.tb_next)
 
     def __exit__(self, *_: object) -> None:
         _set_context(self._error, self._context)

@@ -31,6 +31,14 @@ def failure(way, risky, *args, **options):
     return caught.value
 
 
+def library_frames(error):
+    return [
+        frame.f_code.co_qualname
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
+    ]
+
+
 def note_lines(error):
     (note,) = error.__notes__
     return note.splitlines()
@@ -52,13 +60,20 @@ class TestTheOriginalErrorLeaves:
 
     def test_two_library_frames_at_the_most(self, way):
         """None at all in a loop, whose body is the user's own."""
-        error = failure(way, Flaky([Lost]), 3)
-        ours = [
-            frame.f_code.co_qualname
-            for frame, _ in traceback.walk_tb(error.__traceback__)
-            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
-        ]
+        ours = library_frames(failure(way, Flaky([Lost]), 3))
         assert len(ours) <= (0 if way.form == "loop" else 2), ours
+
+    @pytest.mark.parametrize("watched", [False, True])
+    def test_two_where_a_decided_retry_was_not_made(self, way, clock, watched):
+        """The error is raised a second time, and no frame appears twice."""
+        fields = {"before_attempt": lambda _: None} if watched else {}
+        slow = failure(
+            way, Flaky([Lost]), timeout=5, wait=1, on_retry=lambda _: clock.tick(9), **fields
+        )
+        assert given_up(slow).reason == "timeout"
+        assert len(library_frames(slow)) <= 2, library_frames(slow)
+        *_, (innermost, _) = traceback.walk_tb(slow.__traceback__)
+        assert innermost.f_code is Flaky.__call__.__code__
 
     def test_no_earlier_error_is_chained_in(self, way):
         """`__cause__` and `__context__` are empty if the attempt left them so."""
