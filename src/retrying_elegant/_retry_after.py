@@ -1,9 +1,9 @@
-"""Retry-After: what a server says about trying again, whatever the client.
+"""Retry-After: what a server says about retrying, whatever the client.
 
 Owns reading the headers of errors, responses and mappings: ``Retry-After`` and ``Retry-After-Ms``,
 ``x-should-retry``, and the pushback of gRPC, which is in the trailing metadata.  Leaves to ``web``
 whether an error is transient, and which hints are too long.  Hints are float seconds from now.
-Whatever a source does when it is looked at, no error is raised from here.
+Whatever a source does when it is read, no exception propagates from here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PUSHBACK = "grpc-retry-pushback-ms"
 
 
 def entry(thing: Any, *keys: str) -> Any:
-    """Return what the nested dicts in *thing* hold under *keys*; None where they hold nothing."""
+    """Return the value under *keys* in the nested dicts of *thing*, or None."""
     for key in keys:
         if not isinstance(thing, dict):
             return None
-        thing = dict.get(thing, key)  # past any method of a subclass
+        thing = dict.get(thing, key)  # bypasses methods of subclasses
     return thing
 
 
@@ -36,21 +36,21 @@ def retry_after(source: object, /) -> float | None:
     """
     Return when the server wants to be called again, in seconds from now, or None.
 
-    ``Retry-After`` holds either digits, which are seconds, or a date, which is in GMT whatever
-    the machine's zone.  A date is measured against the ``Date`` of the same response, or against
-    the machine's clock where there is none.  All three forms of a date are read:
+    ``Retry-After`` contains either digits, which are seconds, or a date, which is in GMT whatever
+    the machine's time zone.  A date is measured against the ``Date`` of the same response, or
+    against the machine's clock if there is none.  All three forms of a date are read:
     ``Sun, 06 Nov 1994 08:49:37 GMT``, ``Sunday, 06-Nov-94 08:49:37 GMT`` and
     ``Sun Nov  6 08:49:37 1994``.  A leap second is the second after it, and a wrong day of the
-    week is ignored.  ``Retry-After-Ms`` holds digits, which are milliseconds; a valid one takes
+    week is ignored.  ``Retry-After-Ms`` contains digits, which are milliseconds; a valid one takes
     precedence.
 
     Args:
-        source: An error, a response or a mapping of headers, of any client.  Names of headers
-            may be in any case, and bytes.  Of an error of gRPC, the server's pushback is read.
+        source: An error, a response or a mapping of headers, of any client.  Header names may be
+            in any case, and may be bytes.  From an error of gRPC, the server's pushback is read.
 
     Returns:
-        Seconds, at least 0: a date in the past is 0.0, a number beyond the range of floats is
-        the largest float.  None where there is no such header, or more than one, or it holds
+        Seconds, at least 0: a date in the past is 0.0, and a number beyond the range of floats is
+        the largest float.  None if the header is missing, appears more than once, or contains
         anything else.
 
     Source:
@@ -78,7 +78,7 @@ def told_to_retry(source: object) -> bool | None:
     """
     Return what the server says about another attempt, whatever the status; None if nothing.
 
-    That is ``x-should-retry: true`` or ``false``, or a pushback of gRPC that forbids it.
+    This is ``x-should-retry: true`` or ``false``, or a pushback of gRPC that forbids it.
     """
     for headers in _headers(source):
         told = headers.get("x-should-retry", "").lower()
@@ -89,7 +89,7 @@ def told_to_retry(source: object) -> bool | None:
 
 
 def _headers(source: Any) -> Iterator[dict[str, str]]:
-    """The headers of interest from wherever *source* may hold any, by name in lower case."""
+    """Yield the relevant headers of *source*, wherever it may have any, by name in lower case."""
     response = look(source, "response")
     for headers in (
         source,
@@ -100,12 +100,12 @@ def _headers(source: Any) -> Iterator[dict[str, str]]:
     ):
         try:
             yield _read(headers.items())
-        except Exception:  # noqa: BLE001, S112 - not a mapping of headers; perhaps the next is
+        except Exception:  # noqa: BLE001, S112 - not a mapping of headers; the next may be
             continue
 
 
 def _read(items: Iterable[tuple[Any, Any]]) -> dict[str, str]:
-    """The wanted ones of *items* that appear once and hold text, stripped."""
+    """Return the relevant *items* that appear once and are text, stripped."""
     found: dict[str, list[str | None]] = {}
     for name, value in items:
         raw = isinstance(name, bytes)
@@ -116,7 +116,7 @@ def _read(items: Iterable[tuple[Any, Any]]) -> dict[str, str]:
 
 
 def _stripped(value: Any, raw: bool) -> str | None:
-    """*value* as text, past any method of a subclass; bytes only where names are bytes too."""
+    """Return *value* as text, bypassing subclasses; bytes are read only if names are bytes too."""
     if raw and isinstance(value, bytes):
         value = bytes.decode(value, "latin-1")
     return str.strip(value, " \t") if isinstance(value, str) else None
@@ -137,16 +137,16 @@ def _hint(headers: dict[str, str]) -> float | None:
 
 def _pushback(source: Any) -> float | None:
     """
-    Return the seconds in an error of gRPC, or what was made of one; -1.0 for "do not retry".
+    Return the pushback in an error of gRPC, or in its response, in seconds; -1.0: do not retry.
 
-    That is what the protocol makes of anything but one number that is not negative.
+    The protocol reads anything but a single non-negative number as "do not retry".
     """
     if not isinstance(source, BaseException):
         return None
     holders: tuple[Any, Any] = (source, look(source, "response"))
     for error in holders:
         try:
-            # A stream is call and error in one, and would wait for its own end.
+            # A stream is a call and an error in one, and would wait for its own end.
             if not getattr(error, "done", _ended)():
                 continue
             metadata = error.trailing_metadata()
@@ -163,7 +163,7 @@ def _ended() -> bool:
 
 
 def _milliseconds(value: Any) -> float:
-    """The seconds in *value*; -1.0 unless it is digits."""
+    """Return the milliseconds in *value* as seconds; -1.0 unless it is digits."""
     valid = isinstance(value, str) and _is_number(value)
     return min(float(value) / 1000, _LONGEST) if valid else -1.0
 
@@ -183,7 +183,7 @@ _EPOCH = 719_163  # datetime.date(1970, 1, 1).toordinal()
 
 
 def _moment(text: str, now: float) -> float | None:
-    """The HTTP-date *text* in seconds since the epoch; None if it is not one."""
+    """Return the HTTP-date *text* in seconds since the epoch; None if it is not one."""
     try:
         return _parsed(text, now)
     except ValueError:
@@ -218,7 +218,7 @@ def _digits(text: str, width: int) -> int:
 
 
 def _whole_year(year: int, rest: tuple[int, ...], now: float) -> int:
-    """The last year ending in *year* in which *rest* is at most 50 years from *now*."""
+    """Return the last year ending in *year* in which *rest* is at most 50 years from *now*."""
     today = time.gmtime(now)
     year += (today.tm_year // 100 + 1) * 100
     while (year, *rest) > (today.tm_year + 50, *today[1:6]):
@@ -229,7 +229,7 @@ def _whole_year(year: int, rest: tuple[int, ...], now: float) -> int:
 def _seconds_since_epoch(
     year: int, month: int, day: int, hour: int, minute: int, second: int
 ) -> float:
-    from datetime import date  # imported only once a server has sent a date
+    from datetime import date  # imported only when a server has sent a date
 
     days = date(year, month, day).toordinal() - _EPOCH
     return days * 86_400.0 + hour * 3600 + minute * 60 + second

@@ -1,8 +1,8 @@
 """Unsent: which errors mean that the request was certainly never sent.
 
 Owns ``web.unsent`` and its tables.  Leaves recognizing classes and looking inside errors to
-``_web_names``.  Where an error can come from connecting and from sending alike, it does not
-count: a request that may have been sent may have been executed.
+``_web_names``.  An error that can come from connecting as well as from sending does not count,
+because a request that may have been sent may have been executed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Each class comes from connecting, or from waiting for a place in the pool, alone.
+# Each of these classes comes only from connecting, or from waiting for a place in the pool.
 _NEVER_SENT = names_in(
     """
     builtins.ConnectionRefusedError  socket.gaierror  ssl.SSLCertVerificationError
@@ -27,8 +27,8 @@ _NEVER_SENT = names_in(
     """
 )
 
-# What the error wraps decides; if there is none, or none that is known, this does.  aiobotocore
-# raises EndpointConnectionError for connections that broke, too: it wraps what happened.
+# The wrapped error decides; if there is none, or it is unknown, this value does.  aiobotocore also
+# raises EndpointConnectionError for connections that broke, and wraps the error then.
 _WRAPPERS = {
     "urllib.URLError": False,
     "requests.ConnectionError": False,
@@ -43,8 +43,8 @@ _WRAPPERS = {
     "botocore.HTTPClientError": False,
 }
 
-# Reasons of OpenSSL, and alerts of the server, that occur only in a handshake.  Not among them is
-# WRONG_VERSION_NUMBER: it is what anything but TLS looks like, in the middle of a connection too.
+# Reasons of OpenSSL, and alerts of the server, that occur only in a handshake.  This does not
+# include WRONG_VERSION_NUMBER, which any data but TLS causes, even in the middle of a connection.
 _HANDSHAKE = names_in(
     """
     CERTIFICATE_VERIFY_FAILED  DH_KEY_TOO_SMALL  NO_CIPHERS_AVAILABLE  NO_PROTOCOLS_AVAILABLE
@@ -55,7 +55,7 @@ _HANDSHAKE = names_in(
     """
 )
 
-# Read past any attribute of a subclass: a real traceback has an end.
+# Bypasses attributes of subclasses: a real traceback has an end.
 _TRACEBACK = vars(BaseException)["__traceback__"]
 
 
@@ -64,13 +64,13 @@ def _failed_handshake(error: BaseException) -> bool:
 
 
 def _could_not_connect(error: BaseException) -> bool:
-    """A timeout, or a host out of reach: of those, only what was raised by connecting itself."""
+    """Return whether a timeout, or an unreachable host, was raised by connecting itself."""
     out_of_reach = isinstance(error, TimeoutError) or look(error, "errno") in UNREACHABLE
     return every_address_failed(error) or (out_of_reach and _raised_by_connecting(error))
 
 
 def _raised_by_connecting(error: BaseException) -> bool:
-    """Whether *error* was raised in ``socket.create_connection``, which does nothing else."""
+    """Return whether ``socket.create_connection``, which only connects, raised *error*."""
     where = None
     traceback = _TRACEBACK.__get__(error)
     while traceback is not None:
@@ -91,13 +91,13 @@ def unsent(error: BaseException, /) -> bool:
     """
     Return whether the request was certainly never sent, so that sending it again is safe.
 
-    That is so if no connection was made: the server refused it, the host could not be reached or
-    its name not resolved, connecting or waiting for a place in the pool took too long, or the
-    TLS handshake failed.  It is False for everything else, including a connection that was closed
-    or reset, because the server may have executed the request.  Of an exception group, every
-    member must be unsent.
+    This is the case if no connection was made: the server refused it, the host could not be
+    reached or its name not resolved, connecting or waiting for a place in the pool took too long,
+    or the TLS handshake failed.  It is False for everything else, including a connection that was
+    closed or reset, because the server may have executed the request.  An exception group is unsent
+    if every member is.
 
-    It speaks of the request that failed, not of earlier ones: switch off the client's own
+    The result is about the request that failed, not about earlier ones: turn off the client's own
     retries, and remember that the request before a redirect has been sent.
 
     Errors of urllib, http.client, socket, ssl, requests, niquests, urllib3, httpx, httpx2, aiohttp,
@@ -109,12 +109,12 @@ def unsent(error: BaseException, /) -> bool:
     """
     try:
         return _judge(error, DEEPEST) or False
-    except Exception:  # noqa: BLE001 - an error that resists being looked at is not known
+    except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
         return False
 
 
 def _judge(error: BaseException, depth: int) -> bool | None:
-    """Whether *error* is unsent; None if it is not known."""
+    """Return whether *error* is unsent; None if it is unknown."""
     if depth == 0:
         return None
     if isinstance(error, BaseExceptionGroup):

@@ -1,12 +1,12 @@
 """Web, names: how the errors of each client are recognized, without importing any client.
 
-Owns the tables of classes and how to read what is inside an error: its status, its method, the
+Owns the tables of classes and reading what is inside an error: its status, its method, and the
 error it wraps.  Leaves classifying to ``web`` and ``_unsent``.
 
-A class is written ``package.Class``.  The package is only the first part of the module's name,
-because clients move their classes from module to module between releases; of ``google``, which
-many packages share, it is the first two.  Of the classes that an error derives from, the most
-specific one in a table counts.
+Names have the form ``package.Class``.  The package is only the first part of the module's name,
+because clients move classes between their modules; for ``google``, which many packages share, it
+is the first two parts.  Of the classes that an error derives from, the most specific one in a
+table counts.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _SAME_AS = {
 
 
 def names_in(text: str) -> frozenset[str]:
-    """Return the words of *text*: a table that reads as a table."""
+    """Return the words of *text*, which can be laid out as a table."""
     return frozenset(text.split())
 
 
 def _table(answer: bool | None, text: str) -> dict[str, bool | None]:
-    """One *answer* for many classes."""
+    """Return a table with one *answer* for many classes."""
     return dict.fromkeys(names_in(text), answer)
 
 
@@ -69,7 +69,7 @@ SETTLED = {
     ),
 }
 
-# What the error wraps decides; where that says nothing: transient, not, or no answer either.
+# The wrapped error decides; if it is missing or unknown: transient, not transient, or unknown.
 WRAPPERS = {
     **_table(
         True,
@@ -104,7 +104,7 @@ WRAPPERS = {
     ),
 }
 
-# The status of the response decides: where the error keeps it, or the words just before it.
+# The status of the response decides: the attribute that holds it, or the words just before it.
 STATUS_AT = {
     "urllib.HTTPError": "code",
     "requests.HTTPError": "response.status_code",
@@ -122,7 +122,7 @@ STATUS_AFTER = {
 }
 
 
-# The code of the error decides; one that is not known leaves it to the status, if there is any.
+# The code of the error decides; if it is unknown, the status does, if there is one.
 _GRPC_CODES = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "DEADLINE_EXCEEDED"}
 # What the standard mode of AWS's SDKs retries: throttling, and the two that mean a timeout.
 _AWS_CODES = names_in(
@@ -137,7 +137,7 @@ _AWS_CODES = names_in(
 
 
 def _grpc_code(error: Any) -> bool:
-    return look(error.code(), "name") in _GRPC_CODES  # a bare RpcError has none, and raises
+    return look(error.code(), "name") in _GRPC_CODES  # a bare RpcError has no code, and raises
 
 
 def _aws_code(error: BaseException) -> bool:
@@ -147,20 +147,20 @@ def _aws_code(error: BaseException) -> bool:
 CODES: dict[str, Callable[[BaseException], bool]] = {
     "grpc.RpcError": _grpc_code,
     "botocore.ClientError": _aws_code,
-    "google.api_core.Aborted": lambda error: True,  # its status, 409, is also that of others
+    "google.api_core.Aborted": lambda error: True,  # it shares its status, 409, with others
 }
 
-# Network trouble for which Python has no class of its own.
+# Network errors for which Python has no class.
 UNREACHABLE = frozenset(
     getattr(errno, name)
     for name in ("ENETDOWN", "ENETUNREACH", "ENETRESET", "EHOSTDOWN", "EHOSTUNREACH")
-    if hasattr(errno, name)  # not every system has them all
+    if hasattr(errno, name)  # not every system has all of them
 )
 _ARES_TEMPORARY = (3, 11, 12)  # c-ares: server failure, no contact with a server, timeout
 
 
 def _network_trouble(error: BaseException) -> bool | None:
-    """An OSError goes by its number; one without (URLError, too) goes by what it wraps."""
+    """Classify an OSError by its number; None without one, as in URLError."""
     number = look(error, "errno")
     if number is not None:
         return number in UNREACHABLE
@@ -168,34 +168,34 @@ def _network_trouble(error: BaseException) -> bool | None:
 
 
 def every_address_failed(error: BaseException) -> bool:
-    """asyncio found several addresses of a name, and could not connect to any."""
+    """Return whether asyncio found several addresses of a name, and could connect to none."""
     return text_of(error).startswith("Multiple exceptions: ")
 
 
 def _resolver_did_not_answer(error: BaseException) -> bool:
-    """A name that does not exist is permanent; a resolver that did not answer is not."""
-    from socket import EAI_AGAIN  # imported long ago: the error is socket's
+    """Return whether a resolver did not answer; a name that does not exist is permanent."""
+    from socket import EAI_AGAIN  # already imported: the error is one of socket's
 
     return bool(look(error, "errno") == EAI_AGAIN)
 
 
 def _ares_did_not_answer(error: BaseException) -> bool:
-    """The same for aiohttp's optional resolver, which has numbers of its own."""
+    """Return the same for aiohttp's optional resolver, which has numbers of its own."""
     code, *_ = look(error, "args") or (None,)
     return code in _ARES_TEMPORARY
 
 
 def _cut_off(error: BaseException) -> bool:
-    """h11 has one class for a response that ended early and for one that is not HTTP."""
+    """Return whether a response ended early; h11 has the same class for one that is not HTTP."""
     return "closed connection" in text_of(error)
 
 
 def _not_http(error: BaseException) -> bool | None:
-    """urllib3-future keeps of h11's error only the text."""
+    """Recognize a response that is not HTTP; of h11's error, urllib3-future keeps only the text."""
     return False if text_of(error).startswith(("illegal ", "malformed ")) else None
 
 
-# The class is not enough: a function of the error decides, or leaves it open with None.
+# The class is not enough: a function of the error decides; None leaves it open.
 DETAILS: dict[str, Callable[[BaseException], bool | None]] = {
     "builtins.OSError": _network_trouble,
     "socket.gaierror": _resolver_did_not_answer,
@@ -206,19 +206,19 @@ DETAILS: dict[str, Callable[[BaseException], bool | None]] = {
 
 KNOWN = frozenset({*SETTLED, *WRAPPERS, *STATUS_AT, *STATUS_AFTER, *CODES, *DETAILS})
 
-DEEPEST = 16  # layers of wrapping to look through; real errors have six at most, a cycle no end
+DEEPEST = 16  # layers of wrapping: real errors have at most six, a cycle has no end
 
 # --- what is in an error ----------------------------------------------------------------------
 
 _INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
-# Release 1 of urllib3 says where it comes from in the context only.  The context of no other
-# error is read: that may be any error that was being handled when the call was made.
+# Release 1 of urllib3 has the origin in the context only.  No other error's context is read: it
+# may be any error that was being handled when the call was made.
 _INSIDE_OF = {"urllib3.NewConnectionError": ("__cause__", "__context__")}
 _METHOD_AT = ("request.method", "request_info.method", "response.request.method", "fp._method")
 
 
 def known_as(error: BaseException, names: Container[str] = KNOWN) -> str:
-    """Return the one of *names* that fits *error* best, or an empty one."""
+    """Return the name in *names* that describes *error* best, or an empty string."""
     for cls in type(error).__mro__:
         first, *more = str(cls.__module__).split(".")
         package = f"google.{more[0]}" if first == "google" and more else _SAME_AS.get(first, first)
@@ -229,7 +229,7 @@ def known_as(error: BaseException, names: Container[str] = KNOWN) -> str:
 
 
 def inside(name: str, error: BaseException) -> BaseException | None:
-    """Return the error that *error*, known by *name*, wraps, if any."""
+    """Return the error that *error*, a *name*, wraps, if any."""
     attributes = [look(error, attribute) for attribute in _INSIDE_OF.get(name, _INSIDE)]
     in_botocore = entry(look(error, "kwargs"), "error")
     for found in (*attributes, in_botocore, *(look(error, "args") or ())):
@@ -239,7 +239,7 @@ def inside(name: str, error: BaseException) -> BaseException | None:
 
 
 def status_of(name: str, error: BaseException) -> int | None:
-    """Return the HTTP status in *error*, known by *name*, if there is one."""
+    """Return the HTTP status in *error*, a *name*, if there is one."""
     if name == "botocore.ClientError":
         status = entry(look(error, "response"), "ResponseMetadata", "HTTPStatusCode")
     elif name in STATUS_AFTER:
@@ -262,8 +262,8 @@ def method_of(error: BaseException) -> str | None:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the text of *error*; an empty one if there is none to be had."""
+    """Return the text of *error*, or an empty string if that raises."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - a broken __str__ says nothing
+    except Exception:  # noqa: BLE001 - a broken __str__ has no text
         return ""

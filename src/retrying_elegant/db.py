@@ -1,13 +1,13 @@
-"""Db: what an error of a database means, whatever the driver.
+"""Db: what a database error means, whatever the driver.
 
-Owns reading the errors of database drivers, and of the libraries above them: whether the database
-undid the work because of others, or the connection was lost.  Leaves counting attempts and waiting
-to the policy, and rolling back to the caller.  No driver is imported: a class is known by its name,
-``package.Class``, and an error by its code.
+Owns classifying the errors of database drivers, and of the libraries above them: did the database
+undo the work because of other transactions, or was the connection lost?  Leaves counting attempts
+and waiting to the policy, and rolling back to the caller.  No driver is imported: classes are
+recognized by name, ``package.Class``, and errors by code.
 
-Rules: each error has one meaning at most, so that the two predicates are never both true; what is
-not in the tables has none; an error that wraps another means what that one means; and whatever an
-error does when it is looked at (it raises, it has no such attribute), nothing is raised here.
+Rules: each error has at most one meaning, so the two predicates are never both true.  An error
+that is not in the tables has none.  An error that wraps another has the meaning of that one.
+Whatever an error does when it is read, no exception propagates from here.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 __all__ = ["conflict", "disconnected"]
 
-# The meanings.  No meaning is None.
+# The meanings; None is no meaning.
 _CONFLICT = "conflict"
 _LOST = "disconnected"
 
 
 def _table(**codes: str) -> dict[str, str]:
-    """Return a table of codes, from one text of codes for each meaning."""
+    """Return a table from codes to meanings; the codes of each meaning are one text."""
     return {code: meaning for meaning in codes for code in codes[meaning].split()}
 
 
 def _numbers(**codes: str) -> dict[int, str]:
-    """Return the same for codes that are numbers."""
+    """Return the same table for codes that are numbers."""
     return {int(code): meaning for code, meaning in _table(**codes).items()}
 
 
 # SQLSTATE.  PostgreSQL's appendix "PostgreSQL Error Codes"; ODBC's appendix "ODBC Error Codes"
-# for 01002, 08S01, 08S02 and HYT01.  CockroachDB uses 40001 for whatever is to be run again, and
-# 40003 where it does not know whether a COMMIT took place.  08P01 is missing on purpose: a protocol
-# violation may be the driver's fault, and its connection may well live on.
+# for 01002, 08S01, 08S02 and HYT01.  CockroachDB uses 40001 for everything that should be run
+# again, and 40003 if it is unknown whether a COMMIT took place.  08P01 is left out on purpose: a
+# protocol violation may be the driver's fault, and the connection may remain usable.
 _SQLSTATES = _table(
     conflict="""
         40001  40P01  55P03
@@ -115,27 +115,27 @@ _MONGODB = _numbers(
     """,
 )
 
-# SQLite's "Result and Error Codes".  BUSY has several extended codes; of LOCKED only the one that
-# is about another connection counts, for the others are of one's own making.
+# SQLite's "Result and Error Codes".  BUSY has several extended codes.  Of those of LOCKED, only
+# the one about another connection counts; the others are conflicts within one connection.
 _SQLITE_BUSY = 5
 _SQLITE_LOCKED_SHAREDCACHE = 262
 
-# Network trouble that Python has no class for.
+# Network errors for which Python has no class.
 _ERRNOS = [
-    getattr(errno, name, None)  # not every system has them all
+    getattr(errno, name, None)  # not every system has all of them
     for name in ("ENETDOWN", "ENETUNREACH", "ENETRESET", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT")
 ]
 
 
-# --- what the code of an error says, for each kind of driver ----------------------------------
+# --- by the code of an error, for each kind of driver ------------------------------------------
 
 
 def _os_error(error: BaseException) -> str | None:
-    """Return the meaning of an OSError; a timeout without a number is not the network's."""
+    """Return the meaning of an OSError; a timeout without a number is not one of the network."""
     number = look(error, "errno")
     if number is not None:
         return _LOST if number in _ERRNOS else None
-    # asyncio, where none of a name's several addresses could be connected to.
+    # asyncio raises this if it could connect to none of the addresses of a name.
     return _LOST if text(error).startswith("Multiple exceptions: ") else None
 
 
@@ -143,7 +143,7 @@ def _by_sqlstate(error: BaseException) -> str | None:
     return _SQLSTATES.get(look(error, "sqlstate") or "")
 
 
-# What a server answers while libpq connects has no SQLSTATE, only this word and a text.
+# An answer of the server while libpq connects has no SQLSTATE, only this word and a text.
 _LIBPQ_ANSWER = "FATAL:"
 _LIBPQ_NOT_NOW = (
     "the database system is ",  # starting up, shutting down, in recovery mode
@@ -152,7 +152,7 @@ _LIBPQ_NOT_NOW = (
     "remaining connection slots",
     "terminating connection",
 )
-# Nor have these, and another attempt would find them unchanged.
+# These have no SQLSTATE either, and would fail again.
 _LIBPQ_OWN_FAULT = (
     "another command is already in progress",
     "no password supplied",
@@ -188,7 +188,7 @@ def _libpq_answer(words: str) -> str | None:
 
 
 def _psycopg2_operational(error: BaseException) -> str | None:
-    """Return the same for psycopg2, whose classes have no state unless a server sent it."""
+    """Return the same for psycopg2, whose errors have a state only if a server sent it."""
     made_by_hand = look(error, "pgcode") is None and type(error).__module__ == "psycopg2.errors"
     return None if made_by_hand else _libpq(error)
 
@@ -213,13 +213,13 @@ def _mysql(error: BaseException) -> str | None:
 
 
 def _mysql_interface(error: BaseException) -> str | None:
-    """Return what PyMySQL and its relatives mean by 0: that the connection is closed."""
+    """Return the meaning of an InterfaceError; PyMySQL's 0 is a closed connection."""
     number = _first(error)
     closed = number == 0 if isinstance(number, int) else "Not connected" in text(error)
     return _LOST if closed else _mysql(error)
 
 
-# What mysql-connector raises without a number.
+# Messages of mysql-connector that come without a number.
 _CONNECTOR_LOST = (
     "MySQL Connection not available",
     "Connection to MySQL is not available",
@@ -254,7 +254,7 @@ def _odbc(error: BaseException) -> str | None:
     args: tuple[Any, ...] = look(error, "args") or ()
     state, words, *_ = (*args, "", "")
     number = words.rpartition(") (SQL")[0].rpartition("(")[2]
-    origin = "]".join(words.split("]")[:3])  # the state, and two of whom it comes from
+    origin = "]".join(words.split("]")[:3])  # the state, and the first two parts of its origin
     numbers: dict[int, str] = {}
     if words.startswith(f"[{state}] ["):
         if "SQL Server" in origin:
@@ -264,7 +264,7 @@ def _odbc(error: BaseException) -> str | None:
     if number.isdecimal() and int(number) in numbers:
         return numbers[int(number)]
     if state == "08001" and _LIBPQ_ANSWER in words:
-        return _libpq_answer(words)  # psqlODBC has one state for all that happens then
+        return _libpq_answer(words)  # psqlODBC uses this state for all of these
     if state == "HYT00" and "Login timeout expired" in words:
         return _LOST
     return _SQLSTATES.get(state)
@@ -277,7 +277,7 @@ def _oracle(error: BaseException) -> str | None:
 
 
 def _mongodb(error: BaseException) -> str | None:
-    """Return the meaning of pymongo's errors: labels first, as the transactions specification."""
+    """Return the meaning of pymongo's errors; as the specification has it, labels come first."""
     if _has_label(error, "UnknownTransactionCommitResult"):
         return _LOST
     if _has_label(error, "TransientTransactionError"):
@@ -294,12 +294,12 @@ def _has_label(error: BaseException, label: str) -> bool:
 
 
 def _redis_response(error: BaseException) -> str | None:
-    """Return the meaning of a reply that has no class of its own: a script blocks the server."""
+    """Return the meaning of a reply without a class; BUSY: a script blocks the server."""
     return _CONFLICT if text(error).startswith("BUSY ") else None
 
 
 def _with_text(*reasons: str) -> Callable[[BaseException], str | None]:
-    """Return a reader of errors that only their text tells apart."""
+    """Return a reader of errors that differ only in their text."""
 
     def read(error: BaseException) -> str | None:
         words = text(error)
@@ -313,10 +313,10 @@ def _first(error: BaseException) -> Any:
     return next(iter(look(error, "args")), None)
 
 
-# --- what the class of an error says ----------------------------------------------------------
+# --- by the class of an error -------------------------------------------------------------------
 #
-# Written ``package.Class``: of the classes that an error derives from, the most specific one in
-# any of the tables below counts.
+# Names have the form ``package.Class``.  Of the classes that an error derives from, the most
+# specific one in any of the tables below counts.
 
 # The class alone decides.
 _SETTLED: dict[str, str | None] = {
@@ -335,8 +335,8 @@ _SETTLED: dict[str, str | None] = {
             sqlalchemy.DisconnectionError
         """,
     ),
-    # Named because a base class would decide otherwise: who may not enter has not been
-    # disconnected, and a pool of one's own that is exhausted or closed is no connection.
+    # Listed because a base class would decide otherwise: a client that is rejected has not been
+    # disconnected, nor has one whose own pool is exhausted or closed.
     **dict.fromkeys(
         (
             "psycopg.PipelineAborted",
@@ -377,33 +377,33 @@ _READERS: dict[str, Callable[[BaseException], str | None]] = {
     "pymongo.PyMongoError": _mongodb,
 }
 
-# What the error wraps decides: the attributes that hold it.  ``args`` is the first argument.
+# The wrapped error decides.  These attributes hold it; ``args`` is the first argument.
 _WRAPPERS = {
     "sqlalchemy.StatementError": ("orig",),
-    "sqlalchemy.Error": ("__cause__",),  # of its own DBAPI around asyncpg
+    "sqlalchemy.Error": ("__cause__",),  # that of its own DBAPI around asyncpg
     "django.Error": ("__cause__",),
     "peewee.PeeweeException": ("orig",),
     "tortoise.BaseORMException": ("__cause__", "args"),
-    # The only one that says where it comes from in the context alone.
+    # The only one whose origin is in the context alone.
     "tortoise.DBConnectionError": ("__cause__", "__context__"),
 }
 
 _KNOWN = {*_SETTLED, *_READERS, *_WRAPPERS}
-_DEEPEST = 16  # layers of wrapping; real errors have three at the most, a cycle has no end
+_DEEPEST = 16  # layers of wrapping: real errors have at most three, a cycle has no end
 
 
 def conflict(error: BaseException, /) -> bool:
     """
-    Return whether the database refused or undid work because of others.
+    Return whether the database rejected or undid work because of other transactions.
 
-    Conflicts are serialization failures, deadlocks, locks that are not available or timed
-    out, databases that are busy, and optimistic locks that failed.  Nothing has been
-    committed, so the whole transaction may be run again: from its first statement, after a
-    rollback.  Repeating only the statement that failed is wrong, and some servers keep the
-    transaction open with its earlier writes until it is rolled back.
+    Conflicts are serialization failures, deadlocks, locks that are unavailable or timed out,
+    busy databases, and optimistic locks that failed.  The transaction has not been committed,
+    so you can run it again: all of it, from its first statement, after a rollback.  Repeating only
+    the statement that failed is wrong, and some servers keep the transaction open with its earlier
+    writes until it is rolled back.
 
-    Of an exception group, every member has to be a conflict.  An error it does not know is
-    not a conflict, and it never raises.
+    An exception group is a conflict if every member is one.  An unknown error is not a conflict.
+    This function never raises.
 
     Source:
         PostgreSQL's SQLSTATE appendix, the error references of MySQL, MariaDB, SQLite,
@@ -425,15 +425,15 @@ def disconnected(error: BaseException, /) -> bool:
     """
     Return whether the connection was lost, or could not be made.
 
-    What was in progress may have happened or not, a COMMIT above all: retry only what can be
-    done twice without harm, on a new connection.  A server that is starting, stopping or out
-    of connections counts; one that rejects the password or knows no such database does not.
+    Whatever was in progress, a COMMIT above all, may or may not have happened: retry only what
+    can be done twice without harm, on a new connection.  A server that is starting, stopping or
+    out of connections counts; one that rejects the password or has no such database does not.
 
-    Of an exception group, at least one member has to be a disconnect, and every other one a
-    conflict.  An error it does not know is not a disconnect, and it never raises.
+    An exception group is a disconnect if at least one member is, and every other one is a
+    conflict.  An unknown error is not a disconnect.  This function never raises.
 
     Source:
-        As for ``conflict``.
+        The same as for ``conflict``.
 
     >>> disconnected(ConnectionResetError()), conflict(ConnectionResetError())
     (True, False)
@@ -446,7 +446,7 @@ def disconnected(error: BaseException, /) -> bool:
 def _meaning_of(error: BaseException) -> str | None:
     try:
         return _judge(error, _DEEPEST)
-    except Exception:  # noqa: BLE001 - what resists being looked at is nothing that is known
+    except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
         return None
 
 
@@ -463,7 +463,7 @@ def _judge(error: Any, depth: int) -> str | None:
         return _SETTLED.get(name)
     inside = _inside(error, _WRAPPERS[name])
     meaning = _judge(inside, depth - 1)
-    # SQLAlchemy has given the connection up, perhaps for a reason of its own.
+    # SQLAlchemy has invalidated the connection, perhaps for a reason of its own.
     return meaning or (_LOST if look(error, "connection_invalidated") is True else None)
 
 
@@ -477,7 +477,7 @@ def _inside(error: BaseException, places: tuple[str, ...]) -> BaseException | No
 
 
 def _together(meanings: list[str | None]) -> str | None:
-    """Return one meaning for errors that came together: none unless all of them have one."""
+    """Return the meaning of a group: None unless every member has one."""
     if None in meanings:
         return None
     return _LOST if _LOST in meanings else _CONFLICT

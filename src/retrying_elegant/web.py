@@ -1,13 +1,13 @@
-"""Web: which failures on the wire are transient, whatever the client.
+"""Web: which network failures are transient, whatever the client.
 
 Owns classifying the errors of HTTP clients, SDKs and the standard library: may another attempt
-succeed, and when does the server ask for it.  Leaves counting attempts and waiting to the policy
+succeed, and when does the server want it?  Leaves counting attempts and waiting to the policy
 that calls it, the tables of classes to ``_web_names``, headers to ``_retry_after``, and whether a
 request was sent at all to ``_unsent``.  No client is imported.  Hints are float seconds from now.
 
-Three rules hold here: an error that is not in the tables is not transient; of an error that wraps
-another, the inner one is judged first; and whatever an error or a response does when it is looked
-at (it raises, it has no such attribute), no error is raised from here.
+Rules: an error that is not in the tables is not transient.  If an error wraps another, the inner
+one is classified first.  Whatever an error or a response does when it is read, no exception
+propagates from here.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class Transient(Value):
     """
     A filter for ``on``: retry what another attempt may fix.
 
-    Called with an error, it returns True, or ``TryAgain(after=seconds)`` where the server said
-    when to retry, or False.  Transient are: connections refused, reset, aborted or closed
-    early; networks and hosts that cannot be reached; timeouts; responses cut short; a resolver
-    that did not answer; the *statuses*; and the codes of gRPC and AWS that mean "try later".  Not
-    transient are certificates that fail, bad URLs, names that do not exist, other statuses,
-    responses that are not HTTP, and every error it does not know.  Of an exception group, every
-    member must be transient; the longest hint counts.
+    Called with an error, it returns True, ``TryAgain(after=seconds)`` if the server said when to
+    retry, or False.  Transient are: connections refused, reset, aborted or closed early;
+    networks and hosts that cannot be reached; timeouts; responses cut short; a resolver that did
+    not answer; the *statuses*; and the codes of gRPC and AWS that mean "try later".  Not transient
+    are certificate failures, bad URLs, names that do not exist, other statuses, responses that are
+    not HTTP, and all unknown errors.  An exception group is transient if every member is; the
+    longest hint counts.
 
     ``x-should-retry: true`` or ``false`` on a response decides before its status does.
 
@@ -64,14 +64,14 @@ class Transient(Value):
         methods: Request methods that may be sent twice, in any case; None for all.  An error
             that is known to come from another method is not transient, because its request may
             have been executed.  Not every error knows its method; see the guide.
-        max_retry_after: Seconds, at least 0.  Where the server asks for more, the error is not
+        max_retry_after: Seconds, at least 0.  If the server asks for more, the error is not
             transient: retrying sooner would only add to its load.
 
     Raises:
         TypeError: *statuses* or *methods* is not a collection, or holds something other than
             ints or strings; *max_retry_after* is not a number of seconds.
-        ValueError: A status or a method that cannot exist, or *max_retry_after* is negative or
-            not finite.
+        ValueError: a status or a method cannot exist, or *max_retry_after* is negative or not
+            finite.
 
     Source:
         RFC 9110, sections 9.2.2 (which methods are idempotent), 10.2.3 (Retry-After)
@@ -119,14 +119,14 @@ class Transient(Value):
         return hint if hint > self.max_retry_after else None
 
     def _classify(self, error: BaseException) -> bool | TryAgain:
-        """The result for *error*, its hint as long as the server wants it."""
+        """Return the result for *error*, with the server's hint however long it is."""
         try:
             return self._judge(error, DEEPEST) or False
-        except Exception:  # noqa: BLE001 - an error that resists being looked at is not known
+        except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
             return False
 
     def _judge(self, error: BaseException, depth: int) -> bool | TryAgain | None:
-        """The result for *error*, or None if it is not known."""
+        """Return the result for *error*, or None if it is unknown."""
         if depth == 0:
             return None
         if isinstance(error, BaseExceptionGroup):
@@ -148,7 +148,7 @@ class Transient(Value):
 
 
 def _as_told(transient: bool, error: BaseException) -> bool | TryAgain:
-    """The result for the error of a response, which may say itself whether and when to retry."""
+    """Return the result for the error of a response, which may say whether and when to retry."""
     told = told_to_retry(error)
     if not (transient if told is None else told):
         return False
@@ -161,7 +161,7 @@ def _hint(result: bool | TryAgain) -> float:
 
 
 def _together(results: list[bool | TryAgain | None]) -> bool | TryAgain:
-    """One result for errors that came together: retry only if all of them are transient."""
+    """Return the result for a group: it is transient only if every member is."""
     if not all(results):
         return False
     hints = [_hint(result) for result in results if isinstance(result, TryAgain)]
@@ -191,11 +191,11 @@ def _checked_methods(value: Any) -> tuple[str, ...]:
 
 
 def _checked_collection(name: str, value: Any, rule: str) -> tuple[Any, ...]:
-    # A lone string is a collection too, of its letters: surely not what was meant.
+    # A string is a collection of its letters, which is surely not what was meant.
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         reject(TypeError, name, value, rule)
     return tuple(value)
 
 
 transient = Transient()
-"""The ``Transient`` with nothing changed: ``on=web.transient``."""
+"""The ``Transient`` with the defaults: ``on=web.transient``."""

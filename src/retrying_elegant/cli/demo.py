@@ -1,11 +1,11 @@
-"""Demo: one policy rides out a server that really fails, in every form.
+"""Demo: every form of the library copes with a server that really fails, under one policy.
 
-Owns the flaky HTTP server on the loopback, the two small clients that talk to it,
-the code that is shown and run, and how the timeline looks.  Leaves every retry
-to the library: what is printed comes from its hooks.  Times are float seconds.
+Owns the flaky HTTP server on the loopback interface, the two small clients that talk to it,
+the code that is shown and run, and the look of the timeline.  Leaves every retry to the
+library: its hooks print the rows.  Times are float seconds.
 """
 
-# A loop makes at least one pass, which pyright cannot know:
+# A loop has at least one iteration, which pyright cannot know:
 # pyright: reportPossiblyUnboundVariable=false
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Tell = Callable[[Attempt], None]
     Say = Callable[[str], None]
 
-# What the server does when it is asked, in the words in which the demo tells of it.
+# The server's outcomes, as the demonstration names them.
 RESET = "a reset"
 BUSY = "503 with Retry-After: 1"
 DOWN = "503"
@@ -82,7 +82,7 @@ PATIENCE = 0.5  # the clients' timeout
 LONGER = 10.0  # how long the server hangs; it ends sooner when the demo does
 
 
-# The code that is shown is the code that runs: the body of these functions, to the letter.
+# The demonstration shows the bodies of these functions verbatim, and runs them.
 
 
 def one_policy(tell: Tell) -> Policy:
@@ -153,10 +153,10 @@ def giving_up(net: Policy, get: Callable[[str], str], show: Callable[[Exception]
 
 def demo(stream: TextIO) -> int:
     """
-    Run the demonstration, in some six seconds, and print it to *stream*.
+    Run the demonstration, which takes about six seconds, and print it to *stream*.
 
     Returns:
-        The exit status: 0, or 1 where the server cannot run, as where threads cannot start.
+        The exit status: 0, or 1 if the server cannot run, for example without threads.
     """
     server = FlakyServer()
     try:
@@ -181,7 +181,7 @@ def show(stream: TextIO, server: FlakyServer) -> None:
     client = Client(*server.address)
     screen.write("retrying_elegant", "bold", end=" ")
     screen.write(f"against a server on {client.base} that really fails:")
-    screen.write("resets, 503s, hangs and half answers go over the wire, as told for each path.")
+    screen.write("resets, 503s, hangs and half answers go over the wire, as listed for each path.")
     screen.write(f"get(path) is urllib with a timeout of {PATIENCE:g} s. One policy serves all:\n")
     screen.code(one_policy)
 
@@ -189,7 +189,7 @@ def show(stream: TextIO, server: FlakyServer) -> None:
     by_decorator(net, client.get)
 
     timeline.section(
-        "2  Loop: a piece of code, and the outcome asked afterwards",
+        "2  Loop: a piece of code, and a look at the outcome afterwards",
         by_loop,
         "/prices",
         "/weather",
@@ -200,7 +200,7 @@ def show(stream: TextIO, server: FlakyServer) -> None:
     by_block(net, client.get, say)
 
     timeline.section(
-        "4  Async loop: three at once, a hang is cancelled", by_async_loop, "/a", "/b", "/c"
+        "4  Async loop: three at once, a hang is canceled", by_async_loop, "/a", "/b", "/c"
     )
     asyncio.run(by_async_loop(net, client.get_async, say))
 
@@ -221,24 +221,24 @@ def show(stream: TextIO, server: FlakyServer) -> None:
     screen.write("       retrying-elegant run -- COMMAND            retries any command")
 
 
-COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
+COLORS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
 MARKS = {"ok": "\u2714", "failed": "\u2718", "bar": "\u2592", "edge": "\u2502"}
 ASCII_MARKS = {"ok": "+", "failed": "x", "bar": "#", "edge": "|"}
 
 
 class Screen:
     """
-    Where the demo writes: coloured on a terminal, ASCII where there is nothing else.
+    The output of the demonstration: in color on a terminal, and in ASCII if need be.
 
     Args:
-        stream: A text stream. Colours are used on a terminal, unless ``NO_COLOR`` is
+        stream: A text stream. Colors are used on a terminal, unless ``NO_COLOR`` is
             set or ``TERM`` is ``dumb``.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._coloured = (
+        self._colored = (
             stream.isatty()
             and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM") != "dumb"
@@ -250,28 +250,28 @@ class Screen:
         except UnicodeEncodeError:
             self.marks = ASCII_MARKS
 
-    def paint(self, text: str, colour: str) -> str:
-        """Return *text* in *colour*, where there are colours."""
-        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self._coloured else text
+    def paint(self, text: str, color: str) -> str:
+        """Return *text* in *color*, if colors are used."""
+        return f"\x1b[{COLORS[color]}m{text}\x1b[0m" if self._colored else text
 
-    def write(self, text: str = "", colour: str | None = None, *, end: str = "\n") -> None:
-        """Write *text* at once; what the encoding lacks becomes a question mark."""
+    def write(self, text: str = "", color: str | None = None, *, end: str = "\n") -> None:
+        """Write *text* immediately; a character that cannot be encoded becomes a question mark."""
         safe = text.encode(self._encoding, "replace").decode(self._encoding)
-        write(self._stream, (self.paint(safe, colour) if colour else safe) + end)
+        write(self._stream, (self.paint(safe, color) if color else safe) + end)
 
     def code(self, function: Callable[..., object]) -> None:
-        """Write the body of *function*, as it stands in this file."""
+        """Write the body of *function* as it is in this file."""
         edge = self.paint(self.marks["edge"], "dim")
         for line in body_of(function):
             self.write(f"  {edge} {self.paint(line, 'cyan')}".rstrip())
 
 
 def body_of(function: Callable[..., object]) -> list[str]:
-    """Return the lines of the body of *function*, but for a ``return`` at its very end."""
+    """Return the lines of the body of *function*, except for a ``return`` at the end."""
     try:
         source = inspect.getsource(function)
     except OSError:
-        return ["(its source is not at hand)"]
+        return ["(its source is not available)"]
     lines = textwrap.dedent(source.partition(":\n")[2]).rstrip().splitlines()
     return lines[:-1] if lines[-1].startswith("return ") else lines
 
@@ -289,14 +289,14 @@ class Timeline:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._labelled = False
+        self._labeled = False
         self.retries = 0
         self.successes = 0
 
     def section(self, title: str, function: Callable[..., object], *paths: str) -> None:
-        """Open a section: its title, the code that runs, and what the server will do."""
+        """Begin a section: its title, the code that runs, and what the server will do."""
         screen = self._screen
-        self._labelled = len(paths) > 1
+        self._labeled = len(paths) > 1
         screen.write(f"\n{title}", "bold")
         screen.code(function)
         screen.write()
@@ -307,9 +307,9 @@ class Timeline:
     def tell(self, attempt: Attempt) -> None:
         """Print the row of *attempt*: a hook for ``on_retry``, ``on_success``, ``on_give_up``."""
         screen, error = self._screen, attempt.error
-        # A call has its path as argument, a client its request, a loop here its path as name.
+        # The path is the argument of a call, in the request of a client, or the name of a loop.
         path = attempt.args[0] if attempt.args else attempt.name
-        what = f"{getattr(path, 'selector', path)}: " if self._labelled else ""
+        what = f"{getattr(path, 'selector', path)}: " if self._labeled else ""
         mark, follows = screen.paint(screen.marks["failed"], "red"), ""
         if error is None:
             self.successes += 1
@@ -328,22 +328,22 @@ class Timeline:
         screen.write(f"{number}  {mark} {what:<{self._WIDTH}.{self._WIDTH}}  {follows}".rstrip())
 
     def say(self, text: str) -> None:
-        """Print what the code shown has to say."""
+        """Print a message of the code that is shown."""
         self._screen.write(f"   -> {text}", "green")
 
     def show(self, error: Exception) -> None:
-        """Print *error* as the end of a traceback does, with its note."""
+        """Print *error* and its note as at the end of a traceback."""
         for line in "".join(traceback.format_exception_only(error)).splitlines():
             self._screen.write(f"   -> {line}")
 
 
 def in_words(outcomes: Sequence[str]) -> str:
-    """Put a line of the script into words."""
+    """Describe a line of the script."""
     return ", ".join(outcomes) if len(outcomes) > 1 else f"always {outcomes[0]}"
 
 
 def in_brief(error: Exception) -> str:
-    """Put *error* into the few words that fit into a column."""
+    """Describe *error* in the few words that fit into a column."""
     if isinstance(error, HTTPError):
         asked = error.headers["Retry-After"]
         return f"{error.code} {error.reason}" + (f", Retry-After: {asked}" if asked else "")
@@ -396,13 +396,13 @@ class FlakyServer:
     """
     An HTTP server on a free port of the loopback that fails as ``SCRIPT`` says.
 
-    A context manager: it listens as long as its block runs, then lets go of whatever
-    hangs.  A thread serves each request.
+    It is a context manager: it listens while its block runs, then releases the requests that
+    hang.  Each request is served by a thread.
 
     Attributes:
         address: Its host and port.
-        requests: How many requests it has had.
-        trouble: What keeps it from running, as where there is no network, or no threads.
+        requests: How many requests it has received.
+        trouble: What keeps it from running, such as a missing network, or no threads.
     """
 
     def __init__(self) -> None:
@@ -433,9 +433,11 @@ class FlakyServer:
         self._threads.pop(0).join()
         for connection in self._connections:
             try:
-                connection.shutdown(socket.SHUT_RDWR)  # an interrupted client may still hold on
+                connection.shutdown(
+                    socket.SHUT_RDWR
+                )  # an interrupted client may still be connected
             except OSError:
-                pass  # closed long since
+                pass  # closed already
         for thread in self._threads:
             thread.join()
         self._listener.close()
@@ -460,7 +462,7 @@ class FlakyServer:
             try:
                 self._start(self._serve, connection)
             except RuntimeError:
-                connection.close()  # what was to be shown cannot be
+                connection.close()  # this part of the demonstration fails
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(LONGER)
@@ -468,10 +470,10 @@ class FlakyServer:
             try:
                 path = request.readline().split()[1].decode()
                 while request.readline().strip():
-                    pass  # the headers say nothing that matters here
+                    pass  # the headers do not matter here
                 self._answer(connection, path)
             except (OSError, IndexError):
-                pass  # clients of a flaky server leave at any time
+                pass  # clients of a flaky server may disconnect at any time
 
     def _answer(self, connection: socket.socket, path: str) -> None:
         script = self._script[path]
@@ -487,6 +489,6 @@ class FlakyServer:
         connection.sendall(head.encode() + body)
         if outcome == RESET:
             self._over.wait(0.05)  # so that the client has begun to read
-            # To close without lingering is to reset the connection.
+            # Closing without lingering resets the connection.
             linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -20,7 +20,7 @@ from retrying_elegant._text import one_line
 from .output import PROGRAM, OutputError, brief, write
 from .report import Json, Lines, Report
 from .run import run
-from .signals import SIGNALLED
+from .signals import SIGNALED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,25 +48,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run the command line *argv*, by default that of the process.
 
     Returns:
-        The exit status; -n if signal n has ended it, so that the process should die by it.
+        The exit status; -n if signal n ended it, so the process should die by that signal.
 
     Raises:
-        SystemExit: the options are wrong, or ask for help or the version.
+        SystemExit: the options are wrong, or request help or the version.
     """
     logger = logging.getLogger("retrying_elegant")
-    silent = logging.NullHandler()  # without any, logging itself would print the warnings
+    silent = logging.NullHandler()  # without a handler, logging would print the warnings itself
     logger.addHandler(silent)
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
         status: int = options.act(options)
         if sys.stdout is not None:
-            write(sys.stdout, "")  # flushed here, where it may fail
+            write(sys.stdout, "")  # flush it here, where a failure is handled
     except KeyboardInterrupt:
         return -signal.SIGINT
     except OutputError as error:
         _discard_output()
         if error.has_no_reader:
-            return SIGNALLED + 13  # as if SIGPIPE had ended it, which Python ignores
+            return SIGNALED + 13  # as if by SIGPIPE, which Python ignores
         print(f"{PROGRAM}: standard output: {error}", file=sys.stderr)
         return 1
     finally:
@@ -79,21 +79,21 @@ def die_by(number: int) -> int:
     End this process by signal *number*, so that a shell's loop ends as well.
 
     Returns:
-        The exit status to end with, where that signal does not end a process: on Windows,
-        and in the first process of a container.
+        The exit status to end with if the signal does not end the process: on Windows, and in
+        the first process of a container.
     """
     if os.name == "posix":
         import resource
 
-        # A core dump would be one of this program, not of the command.
+        # A core dump would be that of this program, not of the command.
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    return SIGNALLED + number
+    return SIGNALED + number
 
 
 def _discard_output() -> None:
-    """Let nothing that is still in the buffer of standard output fail again at exit."""
+    """Discard what is in the buffer of standard output, so that it does not fail again at exit."""
     if sys.stdout is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -109,7 +109,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         ``run`` also ``policy``, for ``run`` also ``command``.
 
     Raises:
-        SystemExit: 2 after a usage line, or 0 after what ``--help`` asked for.
+        SystemExit: 2 after a usage line, or 0 after the output of ``--help``.
     """
     command: list[str] = []
     if argv[:1] == ["run"]:
@@ -141,18 +141,18 @@ def _split(argv: Sequence[str]) -> tuple[Sequence[str], list[str]]:
 
 
 def _reject(message: str) -> NoReturn:
-    """Raise SystemExit after one line, which says what to write."""
+    """Raise SystemExit after one line that says what to write."""
     print(f"{PROGRAM} run: {message}", file=sys.stderr)
     raise SystemExit(2)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with a usage line and *message*, which may quote what a terminal must not see."""
+        """End with a usage line and *message*, in which control characters are escaped."""
         super().error(one_line(message, _LONGEST))
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """End, after the help has been written where that was asked for."""
+        """End, after flushing the help if it was requested."""
         if sys.stdout is not None:
             write(sys.stdout, "")
         super().exit(status, message)
@@ -172,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_attempts,
         metavar="N",
         help="the maximum number of attempts, including the first; 0: no limit "
-        "(default: 5, or no limit where --timeout is given)",
+        "(default: 5, or no limit with --timeout)",
     )
     group.add_argument(
         "--timeout",
@@ -279,7 +279,7 @@ def _policy(options: argparse.Namespace) -> Policy:
 def _number(
     rule: str, fits: Callable[[float], bool], convert: Callable[[str], float] = float
 ) -> Callable[[str], float]:
-    """Return a reader of numbers for argparse that rejects those that break *rule*."""
+    """Return a converter for argparse that rejects numbers that break *rule*."""
 
     def read(text: str) -> float:
         number = _converted(text, convert)
@@ -291,7 +291,7 @@ def _number(
 
 
 def _converted(text: str, convert: Callable[[str], float]) -> float | None:
-    # Python's own readers take more than people mean: 1_0, " 1", and other scripts' digits.
+    # Python's own conversions accept too much: 1_0, " 1", and the digits of other scripts.
     if not text.isascii() or "_" in text or text.split() != [text]:
         return None
     try:
@@ -326,14 +326,14 @@ def _list(read: Callable[[str], float]) -> Callable[[str], list[float]]:
 
 
 def _waits(read: Callable[[str], float]) -> Callable[[str], float | list[float]]:
-    # One wait is a number, so that the policy shows as one would write it.
+    # A single wait stays a number, so that the policy is shown as you would write it.
     return lambda text: _list(read)(text) if "," in text else read(text)
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import demo  # with asyncio and urllib, which nothing else needs
+    from .demo import demo  # imports asyncio and urllib, which only it needs
 
-    write(sys.stdout, "")  # which fails where it is closed
+    write(sys.stdout, "")  # fails if it is closed
     return demo(sys.stdout)
 
 
@@ -350,10 +350,10 @@ def _preview(options: argparse.Namespace) -> int:
 
 def drawing(preview: Preview, encoding: str | None) -> list[str]:
     """
-    Draw the waits of *preview*: a bar from the least to the greatest wait before each retry.
+    Draw the waits of *preview*: a bar from the shortest to the longest wait before each retry.
 
     Args:
-        encoding: That of the output, which may be too small for anything but ASCII.
+        encoding: The encoding of the output, which may support ASCII only.
     """
     retries = preview.rows[1:]
     longest = max((row.wait_high for row in retries), default=0)

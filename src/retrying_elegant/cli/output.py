@@ -1,7 +1,7 @@
-"""Output: what the sub-commands share about writing.
+"""Output: how the subcommands write.
 
-Owns the name of the program, writing so that a failure is one of the output and of nothing
-else, and how durations and wide characters are shown.  Widths are terminal columns.
+Owns the name of the program, an error of its own for output that fails, and how durations and
+wide characters are shown.  Widths are terminal columns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class OutputError(Exception):
     Standard output cannot be written.
 
     Attributes:
-        has_no_reader: It is a pipe that is no longer read.
+        has_no_reader: Whether it is a pipe that is no longer being read.
     """
 
     def __init__(self, reason: str, *, has_no_reader: bool = False) -> None:
@@ -28,10 +28,10 @@ class OutputError(Exception):
 
 def write(stream: TextIO | None, text: str) -> None:
     """
-    Write *text* to *stream*, standard output, at once.
+    Write *text* to *stream*, standard output, and flush it.
 
     Raises:
-        OutputError: it is closed, full, or no longer read.
+        OutputError: the stream is closed, full, or no longer being read.
     """
     if stream is None:
         raise OutputError("it is closed")
@@ -46,7 +46,7 @@ def write(stream: TextIO | None, text: str) -> None:
 
 def brief(seconds: float) -> str:
     """
-    Return *seconds* with three digits or more, and without an exponent where people write none.
+    Return *seconds* with at least three digits, and with an exponent only if that is shorter.
 
     >>> brief(0.1), brief(2.5), brief(3600.0)
     ('0.1', '2.5', '3600')
@@ -56,7 +56,7 @@ def brief(seconds: float) -> str:
 
 def width(text: str) -> int:
     """
-    Return how many columns of a terminal *text* takes, which is printable.
+    Return how many columns of a terminal the printable *text* takes.
 
     >>> width("naive"), width("\u9003\u8bd5"), width("nai\u0308ve")
     (5, 4, 5)
@@ -84,5 +84,5 @@ def _columns(character: str) -> int:
     from unicodedata import category, east_asian_width
 
     if category(character) in ("Mn", "Me"):
-        return 0  # it is written onto the one before
+        return 0  # it combines with the one before
     return 2 if east_asian_width(character) in "WF" else 1

@@ -1,11 +1,11 @@
-"""Process: one attempt's command, from its start until nothing of it runs.
+"""Process: the command of one attempt, from its start until none of its processes run.
 
 Owns starting it as ``timeout`` does, its process group, signals to it, and whether it has
-ended.  Leaves when that is to be done to ``run`` and ``signals``.
+ended.  Leaves the timing of all that to ``run`` and ``signals``.
 
-Where standard input is not a terminal, the command has a process group of its own, so that
-all it starts can be ended with it.  Where it is one, it stays in ours: a terminal can be read
-from one group only.
+If standard input is not a terminal, the command has a process group of its own, so that
+everything it starts can be ended with it.  If it is one, the command stays in our group, because
+only one group can read from a terminal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-_BEGINNING = 256  # bytes of a file that tell a script from a program
+_BEGINNING = 256  # bytes of a file that distinguish a script from a program
 _SHELLS = {"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "yash", "zsh"}
 
 
@@ -33,10 +33,10 @@ class Command:
         argv: What to run.
 
     Attributes:
-        has_own_group: Whether what it starts can be told from the rest.
+        has_own_group: Whether it has a process group of its own, with all that it starts.
 
     Raises:
-        OSError: it cannot be run.
+        OSError: the command cannot be run.
     """
 
     def __init__(self, argv: Sequence[str]) -> None:
@@ -50,44 +50,44 @@ class Command:
 
     @property
     def pid(self) -> int:
-        """Its process id, and that of its group where it has one."""
+        """The id of the process, and of its own group if it has one."""
         return self._process.pid
 
     def status(self) -> int:
-        """Return its exit status once it has ended; -n if signal n has ended it."""
+        """Return its exit status after it has ended; -n if signal n ended it."""
         status: int = self._process.returncode
         return status
 
     def has_ended(self) -> bool:
-        """Return whether it has ended, whatever it has left behind."""
+        """Return whether it has ended; processes that it started may still run."""
         return self._process.poll() is not None
 
     def is_gone(self) -> bool:
-        """Return whether it has ended, and with it all of its own group."""
+        """Return whether it and all processes of its own group have ended."""
         return self.has_ended() and not (self.has_own_group and group_is_alive(self.pid))
 
     def wait(self, seconds: float | None) -> None:
-        """Wait until it has ended, at most *seconds*."""
+        """Wait until it ends, at most *seconds*."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             pass
 
     def end(self, number: int) -> None:
-        """Send signal *number* to all of it, and see that what is stopped notices."""
+        """Send signal *number* to all of it, and continue processes that are stopped."""
         self.send(number, to_group=True)
         if os.name == "posix":
             self.send(signal.SIGCONT, to_group=True)
 
     def kill(self) -> None:
-        """End all of it, now."""
+        """Kill all of it."""
         if os.name == "posix":
             self.send(signal.SIGKILL, to_group=True)
         else:
             self._process.kill()
 
     def send(self, number: int, *, to_group: bool) -> None:
-        """Send signal *number* to it, or to its own group if it has one, where that is allowed."""
+        """Send signal *number* to it, or to its own group if it has one, if that is permitted."""
         try:
             if to_group and self.has_own_group:
                 os.killpg(self.pid, number)
@@ -109,9 +109,9 @@ def _started(argv: Sequence[str], options: dict[str, Any]) -> subprocess.Popen[A
 
 def path_of(name: str) -> str:
     """
-    Return the first file on the path that command *name* can mean, as shells find it.
+    Return the first file on the path for the command *name*, as a shell finds it.
 
-    The module subprocess would pass over a script without ``#!``.
+    The module subprocess would skip a script without ``#!``.
     """
     if os.name == "posix" and not os.path.dirname(name):
         for folder in os.get_exec_path():
@@ -134,8 +134,8 @@ def sigpipe_was_ignored() -> bool:
     """
     Return whether SIGPIPE was ignored when this program started, as far as that can be known.
 
-    Python ignores it before any code of ours runs.  On Linux, a shell that is our parent shows
-    it: a shell ignores SIGPIPE only where a script or its own parent wants that.
+    Python ignores it before this code runs.  On Linux, it can be read from a shell that is our
+    parent: a shell ignores SIGPIPE only if a script or its own parent wants that.
     """
     try:
         with open(f"/proc/{os.getppid()}/status", encoding="utf-8", errors="replace") as file:
@@ -147,7 +147,7 @@ def sigpipe_was_ignored() -> bool:
 
 
 def group_is_alive(group: int) -> bool:
-    """Return whether a process of *group* still runs; a zombie does not."""
+    """Return whether a process of *group* still runs; a zombie does not count."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -157,12 +157,12 @@ def group_is_alive(group: int) -> bool:
     if not sys.platform.startswith("linux"):
         return True
     states = [state for state, number in _processes() if number == group]
-    # None at all: they are hidden from us.
+    # If there are none, they are hidden from us.
     return not states or any(state not in "ZX" for state in states)
 
 
 def _processes() -> list[tuple[str, int]]:
-    """Return the state and the group of every process that Linux shows."""
+    """Return the state and the group of every process in ``/proc``."""
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -178,7 +178,7 @@ def _processes() -> list[tuple[str, int]]:
 
 
 def reap_orphans(command: Command) -> None:
-    """As the first process of a container: collect what others have left behind."""
+    """Collect orphaned processes, as the first process of a container has to."""
     try:
         while True:
             info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -189,4 +189,4 @@ def reap_orphans(command: Command) -> None:
             else:
                 os.waitpid(info.si_pid, 0)
     except ChildProcessError:
-        pass  # there are no more
+        pass  # none is left

@@ -1,7 +1,7 @@
-"""Report: what ``run`` says on standard error, and to whom.
+"""Report: what ``run`` writes to standard error.
 
-Owns the lines, the countdown on a terminal, and the JSON.  What is said must never keep a
-signal from ending the program, even where standard error is a pipe that is full and not read.
+Owns the lines, the countdown on a terminal, and the JSON.  A report must never keep a signal
+from ending the program, even if standard error is a pipe that is full and not being read.
 Times are float seconds, widths are columns.
 """
 
@@ -18,7 +18,7 @@ from retrying_elegant import given_up
 from retrying_elegant._giveup import headline
 
 from .output import PROGRAM, cut, width
-from .signals import SIGNALLED, Signals, name_of_signal
+from .signals import SIGNALED, Signals, name_of_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from retrying_elegant import Attempt
     from retrying_elegant._giveup import Reason
 
-TICK = 0.1  # seconds between two drawings of the countdown, or two tries to write
+TICK = 0.1  # seconds between two updates of the countdown, or two tries to write
 
 
 class Report:
     """
-    Who is notified of retries and of the end; this one says nothing of them.
+    The reporter that is notified of retries and of the end, and does not report them.
 
-    It only says that a command cannot be run at all.
+    It only reports that a command cannot be run at all.
 
     Args:
-        stream: Standard error; None where it is closed.
+        stream: Standard error; None if it is closed.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -65,15 +65,15 @@ class Report:
         """A signal has ended the wait."""
 
     def say(self, text: str, end: str = "\n") -> None:
-        """Write a line, if that can be done."""
+        """Write a line, if possible."""
         self.write(f"{PROGRAM}: {text}{end}")
 
     def write(self, text: str) -> None:
         """
-        Write *text* at once, if that can be done.
+        Write *text* and flush it, if possible.
 
         Raises:
-            Stopped: a signal came in while it could not.
+            Stopped: a signal arrived while writing was blocked.
         """
         try:
             if self._stream is None:
@@ -86,7 +86,7 @@ class Report:
                 data = self.encoded(text)
                 self.signals.interrupt(lambda: self._put(file, data))
         except OSError:
-            pass  # it is closed or no longer read; the command continues
+            pass  # it is closed or no longer being read; the command continues
 
     def write_if_ready(self, text: str) -> None:
         """Write *text* from another thread, unless that would block, as after Ctrl-S."""
@@ -100,7 +100,7 @@ class Report:
             elif is_writable(file, 0):
                 os.write(file, self.encoded(text))
         except OSError:
-            pass  # likewise
+            pass  # as above
 
     def encoded(self, text: str) -> bytes:
         """Return *text* as the stream would write it."""
@@ -112,12 +112,12 @@ class Report:
                 try:
                     data = data[os.write(file, data) :]
                 except BlockingIOError:
-                    pass  # another process has filled it meanwhile
+                    pass  # another process has filled it in the meantime
             elif self.signals.received:
-                return  # it is time to end, also without the last word
+                return  # it is time to end, even with the line unfinished
 
     def signal_name(self) -> str | None:
-        """Return the name of the signal that came in first, if any did."""
+        """Return the name of the first signal received, if any."""
         received = self.signals.received
         return name_of_signal(received[0]) if received else None
 
@@ -137,17 +137,17 @@ def is_writable(file: int, seconds: float) -> bool:
 
 
 class Lines(Report):
-    """Writes one line for each retry, with a countdown where that is a terminal."""
+    """Writes one line for each retry, with a countdown on a terminal."""
 
     _countdown: Countdown | None = None
 
     def wait_ends(self, attempt: Attempt) -> None:
-        """Leave the line of the countdown, where there is one."""
+        """End the line of the countdown, if there is one."""
         super().wait_ends(attempt)
         self._end_countdown(f"again after {attempt.waited:.2f} s")
 
     def on_retry(self, attempt: Attempt) -> None:
-        """Write the line, or begin to draw it."""
+        """Write the line, or start the countdown."""
         wait = attempt.next_wait or 0.0
         what = f"{attempt.name}: attempt {attempt.number}: {attempt.error}, "
         if self._stream is not None and self._stream.isatty():
@@ -156,7 +156,7 @@ class Lines(Report):
             self.say(f"{what}again in {wait:.2f} s")
 
     def on_give_up(self, attempt: Attempt) -> None:
-        """Say why, and how it failed last."""
+        """Write the reason, and how the last attempt failed."""
         self._end_countdown("but no time is left")
         failed: Any = attempt.error
         if failed.retryable is False:
@@ -168,7 +168,7 @@ class Lines(Report):
             self.say(f"{head}: {failed}")
 
     def on_stop(self) -> None:
-        """Say which signal it was."""
+        """Write which signal it was."""
         self._end_countdown("interrupted")
         self.say(f"{self.signal_name()}: {self.attempt.name} is not run again")
 
@@ -179,7 +179,7 @@ class Lines(Report):
 
 
 class Json(Report):
-    """Writes for programs: one JSON object on a line of its own for each event."""
+    """Writes one JSON object on a line of its own for each event."""
 
     def on_retry(self, attempt: Attempt) -> None:
         """An event ``retry``."""
@@ -196,9 +196,9 @@ class Json(Report):
         self._event("give_up", attempt, reason=reason, signal=name)
 
     def on_stop(self) -> None:
-        """An event ``give_up`` too, with the signal in the place of the failure."""
+        """An event ``give_up`` as well, with the signal in place of the failure."""
         name = self.signal_name()
-        more = {"status": SIGNALLED + self.signals.received[0], "error": f"{name} while waiting"}
+        more = {"status": SIGNALED + self.signals.received[0], "error": f"{name} while waiting"}
         self._event("give_up", self.attempt, **more, reason="signal", signal=name)
 
     def _event(self, kind: str, attempt: Attempt, **more: object) -> None:
@@ -222,16 +222,16 @@ def reason_of(failed: Any) -> Reason:
 
 
 class Countdown:
-    """A line on a terminal, drawn again and again until the wait is over, by a thread of its own.
+    """A line on a terminal that a thread of its own redraws until the wait is over.
 
     Args:
-        what: What is said before the time that is left.
+        what: The text before the time that is left.
     """
 
     def __init__(self, report: Report, terminal: TextIO, what: str, wait: float) -> None:
         self._report = report
         self._terminal = terminal
-        # As the terminal shows it, which is what has a width.
+        # As the terminal shows it, because the width is that of what is shown.
         encoding = getattr(terminal, "encoding", None) or "utf-8"
         self._what = report.encoded(what).decode(encoding)
         self._deadline = time.monotonic() + wait
@@ -239,23 +239,23 @@ class Countdown:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self.tick, daemon=True)
         report.write(self.drawing())
-        # Signals are for the thread that sleeps, or they would not wake it.
+        # Signals must go to the thread that sleeps, or they would not wake it.
         mask = held_back()
         try:
             self._thread.start()
         except RuntimeError:
-            self._over.set()  # there are no threads: the line stays as it is
+            self._over.set()  # without threads, the line stays as it is
         finally:
             if mask is not None:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def tick(self) -> None:
-        """Draw until it is over."""
+        """Redraw the line until the wait is over."""
         while not self._over.wait(TICK):
             self._report.write_if_ready(self.drawing())
 
     def drawing(self) -> str:
-        """Return the line, to take the place of the one before, no longer than the terminal."""
+        """Return the line that replaces the one before, no longer than the terminal is wide."""
         left = max(self._deadline - time.monotonic(), 0)
         columns = columns_of(self._terminal)
         line = fitted(self._what, f"again in {left:.1f} s", columns)
@@ -264,7 +264,7 @@ class Countdown:
         return f"\r{line}{' ' * rest}"
 
     def end(self, text: str) -> None:
-        """Draw the line for the last time, whole, and leave it."""
+        """Draw the line a last time, in full, and end it."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join(2 * TICK)
@@ -273,14 +273,14 @@ class Countdown:
 
 
 def held_back() -> set[int] | None:
-    """Hold back all signals for this thread, and for those it starts; return what was before."""
+    """Block all signals in this thread and in those it starts; return the former mask."""
     if not hasattr(signal, "pthread_sigmask"):
         return None
     return {*signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())}
 
 
 def fitted(what: str, end: str, columns: int) -> str:
-    """Return a line of at most *columns*: what is cut first is what matters least."""
+    """Return a line of at most *columns*; what matters least is cut first."""
     for line in (f"{PROGRAM}: {what}{end}", f"{what}{end}"):
         if width(line) <= columns:
             return line
@@ -289,7 +289,7 @@ def fitted(what: str, end: str, columns: int) -> str:
 
 
 def columns_of(terminal: TextIO) -> int:
-    """Return how long a line on *terminal* may be without running into the next."""
+    """Return how long a line on *terminal* may be without wrapping."""
     try:
         return (os.get_terminal_size(terminal.fileno()).columns or 81) - 1
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Run: a command, again and again until it exits 0.
+"""Run: a command, repeated until it exits 0.
 
 Owns the loop and the limit of an attempt.  Leaves what is retried, when and how often to the
-library, the process to ``process``, signals to ``signals``, and what is said to ``report``.
+library, the process to ``process``, signals to ``signals``, and reports to ``report``.
 Times are float seconds.
 """
 
@@ -16,7 +16,7 @@ from retrying_elegant._text import one_line
 
 from .output import brief
 from .process import Command
-from .signals import PAUSE, SIGNALLED, Stopped, name_of_signal
+from .signals import PAUSE, SIGNALED, Stopped, name_of_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from .report import Report
     from .signals import Signals
 
-TIMED_OUT, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as timeout(1) and the shells have them
+TIMED_OUT, NOT_EXECUTABLE, NOT_FOUND = 124, 126, 127  # as in timeout(1) and in shells
 GRACE = 2.0  # seconds from TERM to KILL
 
 
 class CommandError(Exception):
     """
-    An attempt to run the command has failed.
+    Raised when an attempt to run the command fails.
 
     Attributes:
-        status: The exit status that it corresponds to.
-        retryable: Whether another may succeed; None: ``--on-exit`` says.
+        status: The exit status that corresponds to the failure.
+        retryable: Whether another attempt may succeed; None: ``--on-exit`` decides.
     """
 
     def __init__(self, text: str, status: int, *, retryable: bool | None = None) -> None:
@@ -54,11 +54,11 @@ def run(
     Run the command *argv* under *policy* until it exits 0.
 
     Args:
-        report: Who is notified of retries and of the end.
+        report: The reporter that is notified of retries and of the end.
         on_exit: The exit statuses to retry; None: all but 0.
 
     Returns:
-        The exit status of the last attempt; -n if signal n has ended it, or a wait.
+        The exit status of the last attempt; -n if signal n ended the attempt, or a wait.
     """
     signals = report.signals
 
@@ -75,7 +75,7 @@ def run(
         on_retry=(report.on_retry, signals.wait_begins),
         on_success=report.on_success,
         on_give_up=(signals.wait_ends, report.on_give_up),
-        name=one_line(argv[0]),  # as it was written, without arguments: they may hold secrets
+        name=one_line(argv[0]),  # as written; without arguments, which may contain secrets
     )
     with signals:
         try:
@@ -86,7 +86,7 @@ def run(
                         run_once(argv, limit, signals)
                     except CommandError as failed:
                         if failed.status == TIMED_OUT and failed.retryable:
-                            attempt._began = inf  # it hung, however long: it was not healthy
+                            attempt._began = inf  # however long it hung, it was not healthy
                         raise
         except CommandError as failed:
             return signals.outcome(failed.status)
@@ -94,18 +94,18 @@ def run(
             try:
                 report.on_stop()
             except Stopped:
-                pass  # another one, while the last line could not be written
+                pass  # another signal, while the last line could not be written
             return -signals.received[0]
     return 0
 
 
 def run_once(argv: Sequence[str], timeout: float | None, signals: Signals) -> None:
     """
-    Run the command *argv*, for *timeout* seconds at most.
+    Run the command *argv* for at most *timeout* seconds.
 
     Raises:
         CommandError: it could not be started, took too long, or did not exit 0.
-        Stopped: a signal has come in, so that it is not started.
+        Stopped: a signal has arrived, so the command is not started.
     """
     deadline = inf if timeout is None else time.monotonic() + timeout
     try:
@@ -115,7 +115,7 @@ def run_once(argv: Sequence[str], timeout: float | None, signals: Signals) -> No
         raise CommandError(f"cannot be run: {error.strerror}", status, retryable=False) from None
     is_late = not signals.wait_until(command.has_ended, deadline)
     if is_late:
-        # What it has started ends with it, where that can be told from the rest.
+        # If it has a process group of its own, everything it has started ends with it.
         command.end(SIGTERM)
         if not signals.wait_until(command.is_gone, time.monotonic() + GRACE, PAUSE):
             command.kill()
@@ -126,6 +126,6 @@ def run_once(argv: Sequence[str], timeout: float | None, signals: Signals) -> No
         text = f"timed out after {brief(timeout or 0.0)} s"
         raise CommandError(text, TIMED_OUT, retryable=True)
     if status < 0:
-        raise CommandError(f"killed by {name_of_signal(-status)}", SIGNALLED - status)
+        raise CommandError(f"killed by {name_of_signal(-status)}", SIGNALED - status)
     if status:
         raise CommandError(f"exit status {status}", status)

@@ -1,9 +1,9 @@
 """Signals: those sent to this program are meant for the command.
 
-Owns taking them over, passing them on, and what each means: TERM, INT, HUP and QUIT end the
-program, all others are the command's own affair.  Leaves the command to ``process``.
+Owns handling them, passing them on, and what each means: TERM, INT, HUP and QUIT end the
+program, all others concern only the command.  Leaves the command to ``process``.
 
-A signal goes to the command while it runs.  While none does, one that ends the program ends
+A signal goes to the command while one runs.  During a wait, a signal that ends the program ends
 the wait, and any other is dropped.  Times are float seconds.
 """
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
     from .process import Command
 
-SIGNALLED = 128  # plus the number of a signal: the exit status, as shells have it
-LONGEST = 1.0  # seconds between two looks at what does: a signal can be lost to another thread
-PAUSE = 0.02  # seconds between two looks at what sends no signal when it ends
+SIGNALED = 128  # plus the number of a signal: the exit status, as in shells
+LONGEST = 1.0  # seconds between two checks for a signal, which may be lost to another thread
+PAUSE = 0.02  # seconds between two checks for an end that sends no signal
 
 ENDING = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
-# What is not passed on: what nobody can take over, what tells of this process alone, what
-# Python itself relies on, and job control, but for SIGTSTP.
+# Signals that are not passed on: those that cannot be handled, those about this process alone,
+# those that Python itself relies on, and job control except for SIGTSTP.
 OWN = (
     *("SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCLD", "SIGTTIN", "SIGTTOU", "SIGTSTP", "SIGCONT"),
     *("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGIOT", "SIGTRAP", "SIGSYS"),
     *("SIGSTKFLT", "SIGEMT", "SIGPIPE", "SIGXFSZ", "SIGXCPU", "SIGBREAK"),
 )
-NOT_TAKEN = (signal.SIG_IGN, None)  # None: handled by something that is not Python
-# Linux tells who sent a signal; this stands for the kernel itself, as for a terminal's Ctrl-C.
+NOT_TAKEN = (signal.SIG_IGN, None)  # None: handled, but not by Python
+# Linux reports who sent a signal; SI_KERNEL is the kernel itself, as for Ctrl-C on a terminal.
 SENDER_IS_KNOWN = sys.platform.startswith("linux")
 SI_KERNEL = 0x80
 
 
 class Stopped(BaseException):
-    """A signal has come in while no command was running."""
+    """Raised when a signal arrives while no command is running."""
 
 
 def numbers(names: tuple[str, ...]) -> set[int]:
-    """Return the numbers of the signals called *names*, of those that this system has."""
+    """Return the numbers of the signals called *names* that this system has."""
     return {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
 
 
@@ -60,16 +60,16 @@ def is_first_process() -> bool:
 
 class Signals:
     """
-    The signals to this process, taken over inside ``with``.
+    The signals to this process, handled here inside ``with``.
 
     Attributes:
-        received: The numbers of those that end the program, in the order in which they came.
+        received: The numbers of those that end the program, in the order of their arrival.
     """
 
     def __init__(self) -> None:
         self.received: list[int] = []
         self._ending = numbers(ENDING)
-        self._early: list[int] = []  # what came in while a command was being started
+        self._early: list[int] = []  # received while a command was being started
         self._command: Command | None = None
         self._may_raise = False
         self._is_first = is_first_process()
@@ -83,11 +83,11 @@ class Signals:
             if not os.isatty(0):
                 # A terminal stops our group, not the command's.
                 wanted.add(signal.SIGTSTP)
-        # What is ignored here, as nohup has it, stays ignored: the command inherits that.
+        # Signals that are ignored here, as under nohup, stay ignored, and the command inherits it.
         self._taken = [n for n in sorted(wanted) if signal.getsignal(n) not in NOT_TAKEN]
         self._before = [(n, signal.signal(n, self._came_in)) for n in self._taken]
-        # Were SIGCHLD ignored, the system would not say how the command ended. SIGXFSZ is
-        # ignored by Python, not by who started us: the command must not inherit that.
+        # With SIGCHLD ignored, the system would not report how the command ended. SIGXFSZ is
+        # ignored by Python, not by our parent, so the command must not inherit it.
         for number in numbers(("SIGCHLD", "SIGXFSZ")):
             self._before.append((number, signal.signal(number, signal.SIG_DFL)))
         return self
@@ -102,22 +102,22 @@ class Signals:
             signal.signal(number, handler)
 
     def wait_begins(self, _: Attempt) -> None:
-        """A signal ends the wait from now on: the last hook before it."""
+        """From now on, a signal ends the wait; this is the last hook before it."""
         self._may_raise = True
         if self.received:
             self._may_raise = False
             raise Stopped
 
     def wait_ends(self, _: Attempt) -> None:
-        """A signal goes to the command again: the first hook after a wait."""
+        """From now on, a signal goes to the command; this is the first hook after a wait."""
         self._may_raise = False
 
     def interrupt(self, action: Callable[[], object]) -> None:
         """
-        Call *action*, which may block: a signal that ends the program ends it, too.
+        Call *action*, which may block; a signal that ends the program ends it too.
 
         Raises:
-            Stopped: it did.
+            Stopped: a signal did.
         """
         before, self._may_raise = self._may_raise, True
         try:
@@ -127,10 +127,10 @@ class Signals:
 
     def start(self, start: Callable[[], Command]) -> Command:
         """
-        Return the command that *start* starts; from now on it gets the signals.
+        Start a command with *start* and return it; from now on it receives the signals.
 
         Raises:
-            Stopped: a signal has come in, so that it is not started.
+            Stopped: a signal has arrived, so the command is not started.
         """
         self._early.clear()
         if self.received:
@@ -151,14 +151,14 @@ class Signals:
         self, is_over: Callable[[], bool], deadline: float, pause: float = LONGEST
     ) -> bool:
         """
-        Wait for the command, which meanwhile gets the signals.
+        Wait for the command, which receives the signals in the meantime.
 
         Args:
-            is_over: What to wait for.
-            pause: Seconds until what is not the end of a child is seen.
+            is_over: The condition to wait for.
+            pause: Seconds between checks of the condition if no child ends.
 
         Returns:
-            Whether it came before *deadline*.
+            Whether the condition was met before *deadline*.
         """
         command = self._command
         assert command is not None  # noqa: S101 - what the type checkers cannot know
@@ -172,8 +172,8 @@ class Signals:
                 else:
                     command.wait(min(left, pause))
             return True
-        # Held back, signals are handed to us one by one, with their senders. The command has
-        # been started before this, because it would inherit that they are held back.
+        # Blocked signals are delivered one by one, with their senders. The command is started
+        # before this, because it would inherit the mask.
         wanted = {*self._taken, signal.SIGCHLD}
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
         try:
@@ -195,14 +195,14 @@ class Signals:
         Return how the program ends after a command that ended with *status*.
 
         Returns:
-            -n if signal n, which came in, has ended the command, or if the command had ended
-            before; otherwise *status*.
+            -n if signal n was received and ended the command, or arrived after its end;
+            otherwise *status*.
         """
         for number in self.received:
-            if status == SIGNALLED + number or number in self._early:
+            if status == SIGNALED + number or number in self._early:
                 return -number
-        if self.received.count(signal.SIGINT) > 1 and status == SIGNALLED + signal.SIGKILL:
-            return -signal.SIGINT  # the second one has killed it
+        if self.received.count(signal.SIGINT) > 1 and status == SIGNALED + signal.SIGKILL:
+            return -signal.SIGINT  # the second one killed it
         return status
 
     def _came_in(self, number: int, frame: FrameType | None) -> None:
@@ -225,16 +225,16 @@ class Signals:
             self._pass_on(number)
 
     def _pass_on(self, number: int) -> None:
-        """Send the command what we were sent, as it is up to this process to do."""
+        """Send the command a signal that this process has to pass on."""
         assert self._command is not None  # noqa: S101 - what the type checkers cannot know
         if number not in self._ending or self._is_first:
-            # The command knows what its children need; with the first process all end.
+            # The command knows what its children need; the container ends with its first process.
             self._command.send(number, to_group=False)
         else:
             self._command.end(number)
 
     def _suspend(self) -> None:
-        """Stop, as Ctrl-Z wants it, and the command with us; then continue with it."""
+        """Stop together with the command, as Ctrl-Z demands, and continue together."""
         number = signal.SIGTSTP
         if self._command is not None:
             self._command.send(number, to_group=True)
@@ -249,11 +249,11 @@ class Signals:
 
 
 def may_be_from_terminal(number: int) -> bool:
-    """Return whether a terminal may have sent this signal: to us, and to the command as well."""
+    """Return whether a terminal may have sent this signal, to us and to the command."""
     if number not in (signal.SIGINT, getattr(signal, "SIGQUIT", None)):
         return False
     if not hasattr(os, "tcgetpgrp"):
-        return True  # a Windows console tells all of its processes
+        return True  # a Windows console notifies all of its processes
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY)
     except OSError:
@@ -267,7 +267,7 @@ def may_be_from_terminal(number: int) -> bool:
 
 
 def name_of_signal(number: int) -> str:
-    """Return the name of signal *number*, or its number where it has none."""
+    """Return the name of signal *number*, or its number if it has none."""
     try:
         return signal.Signals(number).name
     except ValueError:

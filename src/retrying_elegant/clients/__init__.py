@@ -1,10 +1,10 @@
 """
 Whole HTTP clients under one policy.
 
-Configure a session once, and every request made with it is retried where that is safe: the body
+Configure a session once, and every request made with it is retried where that is safe.  The body
 is sent whole each time, failed responses are closed before the wait, ``Retry-After`` is honored,
-and in the end you get what the client alone would have given you.  One function for each client;
-none is imported before its function is called.
+and in the end you get what the client alone would have given you.  There is one function for each
+client, and no client is imported before its function is called.
 
 =================  =========================================================
 :func:`requests`   an ``HTTPAdapter``: ``session.mount("https://", clients.requests())``
@@ -62,7 +62,7 @@ def requests(
     """
     Return an ``HTTPAdapter`` that retries: mount it on a ``requests.Session``.
 
-    The bodies of responses are covered too, unless the request says ``stream=True``.  Each
+    Reading the response is part of an attempt, unless the request has ``stream=True``.  Each
     redirect is a request of its own.  The adapter pickles with its session if its policy does.
 
     Args:
@@ -76,8 +76,8 @@ def requests(
 
     Raises:
         ImportError: requests is not installed.
-        TypeError, ValueError: an argument is not what it must be; the policy has ``until``, or
-            something that synchronous code cannot do.
+        TypeError, ValueError: an argument is invalid; the policy has ``until``, or a field that
+            synchronous code cannot support.
 
     Source:
         RFC 9110, section 9.2.2 (idempotent methods).
@@ -94,10 +94,10 @@ def httpx(
     idempotent: Collection[str] | Callable[[Any], object] | bool | None = None,
 ) -> Client:
     """
-    Make every request of *client* retry, and return *client*.
+    Make *client* retry every request, and return it.
 
-    For ``Client`` and ``AsyncClient`` of httpx and of httpx2, under asyncio and trio.  The bodies
-    of responses are covered too, unless the request is streamed.  A chain of redirects is one
+    It may be a ``Client`` or an ``AsyncClient`` of httpx or httpx2, under asyncio or trio.  Reading
+    the response is part of an attempt, unless the request is streamed.  A chain of redirects is one
     request.
 
     Args:
@@ -110,9 +110,9 @@ def httpx(
             request with an ``Idempotency-Key``.
 
     Raises:
-        TypeError: *client* is not a client of httpx; an argument is not what it must be; the
-            policy has ``until``, or something that this client cannot do.
-        ValueError: *client* retries already.
+        TypeError: *client* is not a client of httpx; an argument is invalid; the policy has
+            ``until``, or a field that this client cannot support.
+        ValueError: *client* has been wrapped before.
 
     Source:
         RFC 9110, section 9.2.2 (idempotent methods).
@@ -131,7 +131,7 @@ def aiohttp(
     """
     Return a client middleware that retries: ``ClientSession(middlewares=[clients.aiohttp()])``.
 
-    An attempt ends when the headers have arrived; the body is yours to read.  Each redirect is a
+    An attempt ends when the headers have arrived; you read the body yourself.  Each redirect is a
     request of its own.
 
     Args:
@@ -144,8 +144,8 @@ def aiohttp(
 
     Raises:
         ImportError: aiohttp is not installed, or older than 3.12.
-        TypeError, ValueError: an argument is not what it must be; the policy has ``until``, or
-            something that async code cannot do.
+        TypeError, ValueError: an argument is invalid; the policy has ``until``, or a field that
+            async code cannot support.
 
     Source:
         RFC 9110, section 9.2.2 (idempotent methods).
@@ -163,7 +163,7 @@ def urllib(
     """
     Return a handler that retries: ``urllib.request.build_opener(clients.urllib())``.
 
-    An attempt ends when the headers have arrived; the body is yours to read.  Each redirect is a
+    An attempt ends when the headers have arrived; you read the body yourself.  Each redirect is a
     request of its own.
 
     Args:
@@ -175,8 +175,8 @@ def urllib(
             request with an ``Idempotency-Key``.
 
     Raises:
-        TypeError, ValueError: an argument is not what it must be; the policy has ``until``, or
-            something that synchronous code cannot do.
+        TypeError, ValueError: an argument is invalid; the policy has ``until``, or a field that
+            synchronous code cannot support.
 
     Source:
         RFC 9110, section 9.2.2 (idempotent methods).

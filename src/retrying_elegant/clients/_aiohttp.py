@@ -1,9 +1,9 @@
 """Aiohttp: a client middleware that sends each request as often as its policy allows.
 
 Owns how a request of aiohttp is sent, and how its responses are read and closed.  Leaves what
-holds for every client to ``shared``.  aiohttp has no public way to do some of what is needed; all
-that is private is at the end of this module, each in a function that tests hold against the real
-package, and without which requests are still sent and retried.
+clients have in common to ``shared``.  Some of what is needed is not public in aiohttp.  Everything
+private is at the end of this module, in functions that tests compare with the real package, and
+without which requests are still sent and retried.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ try:
         MultipartWriter,
         ServerDisconnectedError,
         StreamReader,
-        client_middlewares,  # noqa: F401 - what an older aiohttp does not have
+        client_middlewares,  # noqa: F401 - missing in an older aiohttp
     )
     from aiohttp.base_protocol import BaseProtocol
 except ImportError as missing:
@@ -85,7 +85,7 @@ class Middleware:
             exchange.release()
 
 
-_REDIRECTS = (301, 302, 303, 307, 308)  # which aiohttp may follow, in the same call
+_REDIRECTS = (301, 302, 303, 307, 308)  # aiohttp may follow these in the same call
 
 
 class _Exchange(Exchange):
@@ -109,7 +109,7 @@ class _Exchange(Exchange):
         total = _total_of(handler)
         self._knows_total = total is not None
         if total is not None:
-            # It began a little before the request came here: so a little less than is left.
+            # The call began slightly before the request arrived here, so slightly less is left.
             left = max(total - (_clock.time.monotonic() - call.began) - 0.005, 0.001)
             if policy.timeout is None or policy.timeout > left:
                 self.most_seconds = left
@@ -126,7 +126,7 @@ class _Exchange(Exchange):
 
     async def set_aside(self) -> None:
         response = self.response
-        # What has arrived with the headers is read already, and the connection is free.
+        # If the body arrived with the headers, it has been read and the connection is free.
         if response is None or response.closed:
             return
         chunks, size, is_whole = [], 0, False
@@ -139,7 +139,7 @@ class _Exchange(Exchange):
                         break
                     chunks.append(chunk)
                     size += len(chunk)
-        except Exception:  # noqa: BLE001, S110 - cut off, or too slow: reading it again says so
+        except Exception:  # noqa: BLE001, S110 - cut off, or too slow: reading it again will raise
             pass
         finally:
             if not is_whole:
@@ -169,14 +169,14 @@ class _Exchange(Exchange):
         return error.status if isinstance(error, ClientResponseError) else None
 
     def _may_send_again(self, error: Exception) -> bool:
-        # Where `total` is not known, no timeout of a policy counts it.
+        # If `total` is unknown, it is not part of the policy's timeout.
         if not self._knows_total and _has_expired(self.request):
             return False
         return super()._may_send_again(error)
 
 
 def _error_of(response: ClientResponse) -> ClientResponseError:
-    # As raise_for_status() makes it, which would release the response, and lose its body.
+    # The same as that of raise_for_status(), which would release the response and lose its body.
     return ClientResponseError(
         response.request_info,
         response.history,
@@ -190,8 +190,8 @@ _NOT_READ = "the rest of the response was not read: its connection was closed be
 
 
 def _sign_errors(response: Any, record: GiveUp) -> None:
-    """Let the errors that *response* raises for its status carry *record*."""
-    kind, this = type(response), ref(response)  # no cycle of the response and its method
+    """Attach *record* to the errors that *response* raises for its status."""
+    kind, this = type(response), ref(response)  # avoids a cycle of response and method
 
     def raise_for_status() -> None:
         try:
@@ -205,10 +205,10 @@ def _sign_errors(response: Any, record: GiveUp) -> None:
 
 class _PayloadBody(Body):
     """
-    The body of a request of aiohttp, which rewinds what it can rewind itself.
+    The body of a request of aiohttp, which rewinds bodies itself.
 
-    What is sent again is only what aiohttp is known to send whole: others it may have read in
-    part without knowing.
+    Only bodies that aiohttp is known to send whole are sent again: of others, it may have read a
+    part without noticing.
     """
 
     __slots__ = ("_payload",)
@@ -234,22 +234,22 @@ def _is_repeatable(payload: Any) -> bool:
 
 class _Call:
     """
-    What one call of a session's ``request`` is known by: all its redirects, all its repetitions.
+    One call of a session's ``request``, including all redirects and repetitions.
 
-    aiohttp repeats an idempotent request once by itself after a connection error, and with it all
-    its middlewares, so that a policy of three attempts would make six.  The middleware cannot
-    switch that off, but it recognizes the repetition, and raises its final error again.
+    aiohttp itself repeats an idempotent request once after a connection error, including its
+    middlewares, so a policy of three attempts would make six.  The middleware cannot turn that
+    off, but it recognizes the repetition, and raises its final error again.
     """
 
     __slots__ = ("_before", "_key", "_was_repeated", "began", "final", "is_over")
 
     def __init__(self, key: Any, before: _Call | None) -> None:
         self._key = key
-        self._before = before  # a call that this one was made within, by another middleware
+        self._before = before  # the call in which another middleware made this one
         self._was_repeated = False
         self.began = _clock.time.monotonic()
-        self.final: Exception | None = None  # what the call ended with, if it will be repeated
-        self.is_over = True  # whether no further request of this call is to come
+        self.final: Exception | None = None  # the final error, if the call will be repeated
+        self.is_over = True  # whether this call makes no further request
 
     @classmethod
     def of(cls, request: ClientRequest) -> _Call:
@@ -265,10 +265,10 @@ class _Call:
                 open_calls.append(this)
             this = this._before
         before = None
-        for this in reversed(open_calls):  # what is over is forgotten
+        for this in reversed(open_calls):  # the others have ended
             this._before, before = before, this
         call = cls(key, before)
-        kept = copy_context()  # noqa: F841 - keeps what `set` reads: see `_reporting`
+        kept = copy_context()  # noqa: F841 - keeps alive what `set` reads: see `_reporting`
         _calls.set(call)
         return call
 
@@ -278,7 +278,7 @@ class _Call:
             self.final = error
 
     def raise_again(self) -> None:
-        """Raise the final error, once."""
+        """Raise the final error once more."""
         error, self.final, self._was_repeated = self.final, None, True
         try:
             with context_kept(error):  # type: ignore[arg-type]  # there is one
@@ -287,20 +287,20 @@ class _Call:
             del error
 
 
-_NESTED = 16  # calls within calls that are remembered, as of a middleware that fetches a token
+_NESTED = 16  # nested calls that are tracked, such as those of a middleware that fetches a token
 _calls: ContextVar[_Call | None] = ContextVar("retrying_elegant.clients.aiohttp", default=None)
 
 
-# What is private to aiohttp.
+# Everything private to aiohttp.
 
 
 def _key_of(request: ClientRequest) -> Any:
-    """Return an object that all requests of one call of the session have in common, or None."""
+    """Return an object that all requests of one call of the session share, or None."""
     return getattr(request, "_timer", None)
 
 
 def _has_expired(request: ClientRequest) -> bool:
-    """Return whether the time of ``ClientTimeout.total`` is over."""
+    """Return whether ``ClientTimeout.total`` has passed."""
     try:
         request._timer.assert_timeout()
     except TimeoutError:
@@ -311,7 +311,7 @@ def _has_expired(request: ClientRequest) -> bool:
 
 
 def _total_of(handler: Any) -> float | None:
-    """Return the ``ClientTimeout.total`` of the request that *handler* sends, where it is known."""
+    """Return the ``ClientTimeout.total`` of the request that *handler* sends, if it is known."""
     for _ in range(16):  # middlewares between this one and the connection
         names: Any = getattr(getattr(handler, "__code__", None), "co_freevars", ())
         closure: Any = getattr(handler, "__closure__", None) or ()
@@ -337,16 +337,16 @@ def _repeats(request: ClientRequest, error: Exception) -> bool:
 
 
 def _file_of(payload: IOBasePayload) -> Any:
-    """Return the file that *payload* sends, or where that is not known, what is not seekable."""
+    """Return the file that *payload* sends; if it is unknown, something that is not seekable."""
     return getattr(payload, "_value", iter(()))
 
 
 def _serialize(payload: Any) -> None:
     """
-    Have the file that *payload* sends read by one thread at a time.
+    Make sure that only one thread at a time reads the file that *payload* sends.
 
-    aiohttp reads files in threads.  One that still reads for an attempt that has failed would
-    move the file under the next one, and that would send less than all.
+    aiohttp reads files in threads.  A thread that still reads for a failed attempt would move the
+    position of the file during the next one, which would then send only a part.
     """
     if isinstance(payload, MultipartWriter):
         for part, *_ in payload:
@@ -365,12 +365,12 @@ class _Serialized:
         self._lock = Lock()
 
     def read(self, *args: Any) -> Any:
-        """Read when no other thread does."""
+        """Read while no other thread does."""
         with self._lock:
             return self._file.read(*args)
 
     def seek(self, *args: Any) -> Any:
-        """Seek when no other thread reads."""
+        """Seek while no other thread reads."""
         with self._lock:
             return self._file.seek(*args)
 
@@ -379,7 +379,7 @@ class _Serialized:
 
 
 async def _settle(request: ClientRequest) -> None:
-    """Wait until nothing is written any more, and expect ``100 Continue`` again if need be."""
+    """Wait until the last attempt has stopped writing, and reset ``Expect: 100-continue``."""
     close = getattr(request, "close", None)
     if close is not None:
         await close()

@@ -1,11 +1,11 @@
 """Httpx: a client whose ``send`` makes as many attempts as its policy allows.
 
 Owns how requests of httpx and httpx2 are sent, sync and async, and how their responses are read,
-closed and restored.  Leaves what holds for every client to ``shared``.  Neither library is
-imported: there is no client without it.  What is wrapped is the public ``send``, which every
-request of a client goes through, SDKs included, and which keeps proxies of the environment, as a
-transport of its own would not.  Of their private parts only the file in the stream of a request
-is looked at, in ``_source_of``.
+closed and restored.  Leaves what clients have in common to ``shared``.  Neither library is
+imported: a client can only exist if it has been.  The public ``send`` is wrapped, because every
+request of a client goes through it, those of SDKs included, and because proxies from the
+environment still apply, unlike with a transport.  The only private part that is read is the file
+in the stream of a request, in ``_body_of``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WRAPPED = "__retrying_elegant__"
 
 
 def wrap(client: Any, policy: Any, idempotent: Any) -> None:
-    """Replace the ``send`` of *client* by one that retries."""
+    """Replace the ``send`` of *client* with one that retries."""
     library, is_async = _kind_of(client)
     send = client.send
     if hasattr(send, _WRAPPED):
@@ -40,14 +40,14 @@ def wrap(client: Any, policy: Any, idempotent: Any) -> None:
             "client: expected one that does not retry yet; this one was wrapped before"
         )
     rules = Rules("clients.httpx", policy, idempotent, is_async=is_async)
-    # A bound method of the client's own would make a reference cycle of client and wrapper.
+    # A bound method of the client would create a reference cycle of client and wrapper.
     if "send" in vars(client):
         bare: Callable[[Any], Any] = lambda _: send  # noqa: E731
     else:
-        bare = type(client).send.__get__  # binds it to its argument
+        bare = type(client).send.__get__  # binds it to the client
     wrapper = (_async_send if is_async else _sync_send)(rules, library, ref(client), bare, send)
     wrapper.__signature__ = inspect.signature(send)
-    del wrapper.__wrapped__  # which belongs to the client, too
+    del wrapper.__wrapped__  # a bound method too, so it would be part of a cycle
     setattr(wrapper, _WRAPPED, True)
     client.send = wrapper
 
@@ -77,7 +77,7 @@ def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -
             except Exception as error:
                 if not exchange.conclude(error):
                     raise
-            if not stream:  # what is read already, but for a failed response that is the last
+            if not stream:  # a response is read already, unless it failed and is the last one
                 exchange.read()
             return exchange.hand_over()
         finally:
@@ -154,20 +154,20 @@ class _Exchange(Exchange):
             timeouts = client.timeout.as_dict()
         self._extensions = {**request.extensions, "timeout": timeouts}
         self._timeouts: dict[str, float | None] = {}
-        # None where a client around this one has done the same.
+        # None if a client around this one has wrapped the stream already.
         self._wrapped: Any = None
         if not isinstance(request.stream, (library.ByteStream, _streams(library).Repeated)):
-            # What redirects and authentication send again goes out whole too, or not at all.
+            # Redirects and authentication send the body again: whole too, or not at all.
             self._wrapped = request.stream = _streams(library).Repeated(request.stream, body)
 
     def restore(self) -> None:
-        """Leave the request as it was."""
+        """Restore the request."""
         self.request.extensions = self._extensions
         if self._wrapped is not None and self.request.stream is self._wrapped:
             self.request.stream = self._wrapped.original
 
     def cut_timeouts(self) -> None:
-        """Give this attempt timeouts of its own, cut to what it may take."""
+        """Set the timeouts of this attempt, cut to its limit."""
         limit = self.limit()
         self._timeouts = dict(self._extensions["timeout"])
         if limit is not None:
@@ -177,12 +177,12 @@ class _Exchange(Exchange):
         self.request.extensions = {**self._extensions, "timeout": self._timeouts}
 
     def hand_over(self) -> Any:
-        # What is streamed now is not part of the attempt: the transport reads the same mapping.
+        # Streaming is not part of the attempt. The transport reads this same mapping.
         self._timeouts.update(self._extensions["timeout"])
         return super().hand_over()
 
     def cut_read_timeout(self) -> None:
-        """Bound what remains to be read of the response, in the same way."""
+        """Limit the time for reading the rest of the response, in the same way."""
         seconds = self._timeouts.get("read")
         self._timeouts["read"] = MOST_SECONDS if seconds is None else min(seconds, MOST_SECONDS)
 
@@ -191,9 +191,9 @@ class _Exchange(Exchange):
         try:
             response.raise_for_status()
         except kind as error:
-            found: Exception = error.with_traceback(None)  # which would keep this frame alive
+            found: Exception = error.with_traceback(None)  # it would keep this frame alive
             return found
-        # A method that has been replaced by one that does not raise.
+        # The method has been replaced by one that does not raise.
         made: Exception = kind("an error", request=response.request, response=response)
         return made
 
@@ -223,7 +223,7 @@ class _Exchange(Exchange):
         try:
             last = error.request  # type: ignore[attr-defined]  # most have it
         except (AttributeError, RuntimeError):
-            # An error of a hook or of a foreign transport: it does not say which request failed.
+            # An error of a hook or of another transport does not say which request failed.
             follows = self._options.get("follow_redirects")
             return follows if isinstance(follows, bool) else bool(self._client.follow_redirects)
         return last is not self.request
@@ -247,7 +247,7 @@ class _SyncExchange(_Exchange):
         return response
 
     def read(self) -> None:
-        """Read the whole response, as the client alone does."""
+        """Read the whole response, as the bare client does."""
         response = self.response
         try:
             response.read()
@@ -271,7 +271,7 @@ class _SyncExchange(_Exchange):
                     break
             else:
                 is_whole = True
-        except Exception:  # noqa: BLE001, S110 - cut off: reading it again says so
+        except Exception:  # noqa: BLE001, S110 - cut off: reading it again will raise
             pass
         finally:
             _close_quietly(response)
@@ -298,7 +298,7 @@ class _AsyncExchange(_Exchange):
         return response
 
     async def read(self) -> None:
-        """Read the whole response, as the client alone does."""
+        """Read the whole response, as the bare client does."""
         response = self.response
         try:
             await response.aread()
@@ -325,12 +325,12 @@ class _AsyncExchange(_Exchange):
                         break
                 else:
                     is_whole = True
-        except Exception:  # noqa: BLE001, S110 - cut off, or too slow: reading it again says so
+        except Exception:  # noqa: BLE001, S110 - cut off, or too slow: reading it again will raise
             pass
         finally:
             try:
                 await response.aclose()
-            except Exception:  # noqa: BLE001, S110 - it is not needed any more
+            except Exception:  # noqa: BLE001, S110 - it is no longer needed
                 pass
         self.remains = (b"".join(chunks), is_whole)
 
@@ -341,18 +341,18 @@ _NOT_READ = "the rest of the response was not read: its connection was closed be
 def _close_quietly(response: Any) -> None:
     try:
         response.close()
-    except Exception:  # noqa: BLE001, S110 - it is not needed any more
+    except Exception:  # noqa: BLE001, S110 - it is no longer needed
         pass
 
 
 def _body_of(stream: Any, library: Any) -> Body:
-    """Return the body that *stream* sends; where nothing is known of it, it is sent once."""
+    """Return the body that *stream* sends; an unknown one is sent once."""
     if isinstance(stream, library.ByteStream):
         return Body(b"")
     if isinstance(stream, _streams(library).Repeated):  # sent by a client inside this one
         return stream.body  # type: ignore[no-any-return]  # a class made at run time
     fields = getattr(stream, "fields", None)
-    if fields is not None:  # multipart: it rewinds its files by itself
+    if fields is not None:  # multipart, which rewinds its files itself
         files = (getattr(field, "file", b"") for field in fields)
         return Body(b"" if all(Body(file).is_repeatable for file in files) else stream)
     return Body(getattr(stream, "_stream", stream))
@@ -362,7 +362,7 @@ _made: dict[str, Any] = {}
 
 
 def _streams(library: Any) -> Any:
-    """Return the streams of this module as *library* wants them, made when they are first used."""
+    """Return this module's stream classes for *library*, created at first use."""
     name = library.__name__
     if name not in _made:
         _made[name] = _make_streams(library)
@@ -398,7 +398,7 @@ def _make_streams(library: Any) -> Any:
             await self.original.aclose()
 
     class Kept(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]  # as above
-        """What was read of a response; reading past it fails if there was more."""
+        """The part of a response that was read; reading past it fails if there was more."""
 
         def __init__(self, data: bytes, error: Exception | None) -> None:
             self._data = data
@@ -415,7 +415,7 @@ def _make_streams(library: Any) -> Any:
                 yield chunk
 
     class Streams:
-        """Both of them."""
+        """The two classes."""
 
     Streams.Repeated, Streams.Kept = Repeated, Kept  # type: ignore[attr-defined]  # a namespace
     return Streams

@@ -1,9 +1,9 @@
 """Requests: an adapter whose ``send`` makes as many attempts as its policy allows.
 
 Owns how a request of requests is sent, and how its responses are read, closed and restored.
-Leaves what holds for every client to ``shared``.  Of requests and urllib3 only what is public is
-used, but for ``_original_response``, from which a session reads cookies, and for what the timeout
-of an open stream is set by: where that is gone, it stays cut.
+Leaves what clients have in common to ``shared``.  Uses only public parts of requests and urllib3,
+except for ``_original_response``, from which a session reads cookies, and for the attributes by
+which the timeout of an open stream is set; without these, it stays cut.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _CHUNK = 1 << 16
 class Adapter(HTTPAdapter):
     """An ``HTTPAdapter`` that retries."""
 
-    __attrs__ = [*HTTPAdapter.__attrs__, "_rules"]  # noqa: RUF012 - a list, as its base has it
+    __attrs__ = [*HTTPAdapter.__attrs__, "_rules"]  # noqa: RUF012 - a list, as in the base class
 
     def __init__(self, policy: Any, idempotent: Any, **adapter: Any) -> None:
         retries = adapter.get("max_retries", 0)
@@ -87,7 +87,7 @@ class Adapter(HTTPAdapter):
             except Exception as error:
                 if not exchange.conclude(error):
                     raise
-            if not stream:  # what is read already, but for a failed response that is the last
+            if not stream:  # a response is read already, unless it failed and is the last one
                 exchange.read()
             elif exchange.was_cut:
                 set_timeout(getattr(exchange.response.raw, "_fp", None), _read_timeout(timeout))
@@ -100,10 +100,10 @@ class Adapter(HTTPAdapter):
 
     def _claim(self, body: Any) -> None:
         """
-        Reject a generator that was sent before, as after a redirect: it would go out empty.
+        Reject a generator that was sent before, for example by a redirect: it would send nothing.
 
         Raises:
-            UnrewindableBodyError: what requests raises where it cannot rewind a file.
+            UnrewindableBodyError: as requests does if it cannot rewind a file.
         """
         if isinstance(body, GeneratorType):
             if body in self._sent:
@@ -132,7 +132,7 @@ class _Exchange(Exchange):
         self._send = send
         self._stream = stream
         self._options = options
-        self.was_cut = False  # whether the timeouts of the last attempt were
+        self.was_cut = False  # whether the timeouts of the last attempt were cut
 
     def attempt(self, request: PreparedRequest) -> Response:
         self.begin()
@@ -155,7 +155,7 @@ class _Exchange(Exchange):
         try:
             response.content  # noqa: B018 - it reads
         except BaseException as error:
-            # A session overlooks what is wrong with the body of a redirect that it follows.
+            # A session ignores a broken body of a redirect that it follows.
             if response.is_redirect and isinstance(error, ContentDecodingError):
                 return
             response.close()
@@ -179,7 +179,7 @@ class _Exchange(Exchange):
                         break
                 else:
                     is_whole = not limit.has_passed
-        except Exception:  # noqa: BLE001, S110 - cut off: reading it again says so
+        except Exception:  # noqa: BLE001, S110 - cut off: reading it again will raise
             pass
         finally:
             if not is_whole:
@@ -211,13 +211,13 @@ def _error_of(response: Response) -> HTTPError:
     try:
         response.raise_for_status()
     except HTTPError as error:
-        return error.with_traceback(None)  # which would keep this frame, and so the error, alive
-    # requests knows no statuses beyond 599.
+        return error.with_traceback(None)  # it would keep this frame, and so the error, alive
+    # requests does not raise for statuses beyond 599.
     return HTTPError(f"{response.status_code} Error", response=response)
 
 
 def _cut(timeout: Any, limit: float) -> Any:
-    """Return *timeout*, as requests takes it, with nothing in it above *limit*."""
+    """Return *timeout*, in any form that requests takes, with all parts at most *limit*."""
     if isinstance(timeout, Timeout):
         cut = timeout.clone()
         total = cut.total if isinstance(cut.total, (int, float)) else limit
@@ -226,15 +226,15 @@ def _cut(timeout: Any, limit: float) -> Any:
     if not isinstance(timeout, tuple):
         timeout = (timeout, timeout)
     if len(timeout) != 2:
-        return timeout  # requests says what is wrong with it
+        return timeout  # requests will reject it
     connect, read = (limit if part is None else min(part, limit) for part in timeout)
     return Timeout(total=limit, connect=connect, read=read)
 
 
 def _read_timeout(timeout: Any) -> float | None:
-    """Return the seconds that *timeout*, as requests takes it, allows for a read."""
+    """Return the seconds that *timeout*, in any form that requests takes, allows for a read."""
     if isinstance(timeout, Timeout):
-        # Not read_timeout, which is known only once a connection was made.
+        # Not read_timeout, which is only known after a connection has been made.
         timeout = getattr(timeout, "_read", None)
     elif isinstance(timeout, tuple):
         timeout = timeout[1]

@@ -1,16 +1,15 @@
-"""Shared: what holds for a request whatever the client.
+"""Shared: what all clients have in common.
 
 Owns the default policy and the checks of what users pass; which responses are failed attempts;
-which requests may be sent twice, and what makes a body repeatable; what log lines and notes say;
-and the state of one request, an ``Exchange``.  Leaves deciding, waiting and reporting to the core,
-and to one module for each client how its requests are sent and its responses read and closed.
+which requests may be sent twice, and which bodies are repeatable; the contents of log lines and
+notes; and the state of one request, an ``Exchange``.  Leaves deciding, waiting and reporting to
+the core, and sending requests, and reading and closing responses, to one module for each client.
 
-How the two meet.  An exchange makes one attempt in ``attempt``, which returns a response or
-raises.  A response that is a failed attempt is raised as the error that the client itself makes
-of it, so that the core treats every failure alike; where the call gives up on that error, the
-user gets the response.  The user's filters are evaluated here, by a policy derived for this one
-request, because they apply to responses differently, and because only the request says what may
-be sent again.
+How they work together: ``Exchange.attempt`` makes one attempt, and returns a response or raises.
+A response that is a failed attempt is raised as the error that the client itself makes of it, so
+the core treats all failures alike; if the call gives up on that error, the user gets the response.
+The user's filters are evaluated here, by a policy derived for this one request, because they
+apply to responses in a different way, and because only the request shows what may be sent again.
 
 Sizes are bytes, times float seconds.
 """
@@ -36,11 +35,11 @@ if TYPE_CHECKING:
 # RFC 9110, 9.2.2: the safe methods, and those that have the same effect when executed twice.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
-# Statuses by which a server says that it has not processed the request: too early, too many.
+# Statuses that say that the server has not processed the request: too early, too many requests.
 _NOT_PROCESSED = (425, 429)
 
-# Of a failed response, so much is read before the wait, so that its connection can be used again,
-# and the response be returned after all.
+# The bounds within which a failed response is read before the wait, so that its connection can be
+# used again, and the response can still be returned.
 MOST_BYTES = 1 << 20
 MOST_SECONDS = 2.0
 
@@ -49,13 +48,13 @@ _LEAST_TIMEOUT = 0.001  # a socket with a timeout of 0 does not block at all
 
 class Rules:
     """
-    How one client retries: what was passed to a function of ``clients``, checked.
+    How one client retries: the checked arguments of a function of ``clients``.
 
     Args:
-        form: What is being made, for messages.
+        form: The name of that function, for messages.
         policy: A policy, a function from a request to a policy or None, or None.
         idempotent: Methods, a predicate on the request, a bool, or None.
-        is_async: Whether the client is.
+        is_async: Whether the client is async.
     """
 
     def __init__(self, form: str, policy: Any, idempotent: Any, *, is_async: bool) -> None:
@@ -83,7 +82,8 @@ class Rules:
         Return the policy for *request*; None: it is not retried.
 
         Raises:
-            TypeError: the user's function returned something else, or what this client cannot do.
+            TypeError: the user's function returned something else, or a policy that this client
+                cannot follow.
         """
         if isinstance(self.policy, Policy):
             return self.policy
@@ -92,7 +92,7 @@ class Rules:
             if not isinstance(policy, Policy):
                 close = getattr(policy, "close", None)
                 if _checks.is_awaitable(policy) and close is not None:
-                    close()  # a coroutine: no second warning about it
+                    close()  # no second warning about a coroutine that was never awaited
                 _checks.reject(TypeError, "policy(request)", policy, "a Policy, or None")
             self._check(policy)
         chosen: Policy | None = policy
@@ -100,11 +100,11 @@ class Rules:
 
     def derive(self, policy: Policy, **changes: Any) -> Policy:
         """
-        Return *policy* with *changes*, which are known to be right.
+        Return *policy* with *changes*, which need no checks.
 
-        As ``replace``, but without its checks, which cost as much as the rest of a call: there is
-        a policy for every request.  The filters are predicates, in the template as in the result,
-        so that what a policy derives from its fields is the same.
+        This is ``replace`` without its checks, which would cost as much as the rest of a call,
+        because every request has its own policy.  In the template, as in the result, the filters
+        are predicates, so the values that a policy derives from its fields are the same.
         """
         kind = tuple(changes)
         template = self._template
@@ -118,7 +118,7 @@ class Rules:
         return derived
 
     def may_repeat(self, request: Any, method: str, headers: Any) -> bool:
-        """Return whether *request* has the same effect when it is executed twice."""
+        """Return whether executing *request* twice has the same effect as once."""
         rule = self.idempotent
         if rule is None:
             return method.upper() in IDEMPOTENT or "idempotency-key" in headers
@@ -139,8 +139,8 @@ class Rules:
 
 
 def _anything(error: Exception) -> bool:
-    """Stand for the filters in a template: they are those of one request."""
-    raise AssertionError("a template is not a policy to be used")
+    """Take the place of the filters, which belong to one request, in a template."""
+    raise AssertionError("a template is never used as a policy")
 
 
 def _checked_idempotent(value: Any) -> Any:
@@ -151,7 +151,7 @@ def _checked_idempotent(value: Any) -> Any:
         if isinstance(value, type):
             _checks.reject(TypeError, "idempotent", value, rule)
         return _checks.predicate("idempotent", value, rule)
-    # A lone string is a collection too, of its letters: hardly what was meant.
+    # A string is a collection of its letters, which is hardly what was meant.
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         _checks.reject(TypeError, "idempotent", value, rule)
     methods = tuple(value)
@@ -167,9 +167,9 @@ class Body:
     """
     The body of a request: whether it can be sent again, whole.
 
-    Bytes and text can, and so can what is seekable, from where it was.  Anything else is taken to
-    be readable only once: a second pass over an iterator, or over an object that wraps one, would
-    send nothing, and the server would not know.
+    Bytes and text can, and so can anything seekable, from its position.  Everything else is assumed
+    to be readable only once: iterating a second time, over an iterator or an object that wraps one,
+    would send nothing, and the server would not notice.
     """
 
     __slots__ = ("_file", "_start", "is_repeatable")
@@ -194,11 +194,11 @@ class Body:
             self.is_repeatable = not hasattr(source, "read") and _is_buffer(source)
 
     def rewind(self) -> bool:
-        """Return to where the body began; False: that is not possible."""
+        """Go back to the beginning of the body; return False if that is impossible."""
         if self.is_repeatable and self._file is not None:
             try:
                 self._file.seek(self._start)
-            except Exception:  # noqa: BLE001 - closed meanwhile: whatever it raises
+            except Exception:  # noqa: BLE001 - it may have been closed
                 self.is_repeatable = False
         return self.is_repeatable
 
@@ -212,7 +212,7 @@ def _is_buffer(source: Any) -> bool:
 
 
 class ExchangeAttempt(Attempt):
-    """One attempt at a request: the core's, with what only the exchange knows."""
+    """One attempt at a request: an attempt of the core that knows its exchange."""
 
     __slots__ = ("_exchange",)
 
@@ -228,13 +228,12 @@ class ExchangeAttempt(Attempt):
         return describe(error, self._exchange.status_of(error), self.name)
 
     def _is_remarkable(self) -> bool:
-        # An error that is final at once is not worth a line, but a server that asks for more
-        # patience than the policy has is.
+        # An error that is not retried is not logged, unless its Retry-After was too long.
         return self._exchange.refused_hint(self._error) is not None
 
 
 class SyncAttempt(ExchangeAttempt):
-    """An attempt of a client that blocks."""
+    """An attempt of a synchronous client."""
 
     __slots__ = ()
 
@@ -257,15 +256,15 @@ class AsyncAttempt(ExchangeAttempt):
 
 class Exchange:
     """
-    One request of a client, with all attempts at it.
+    One request of a client, with all its attempts.
 
-    A subclass for each client says how to send the request (``attempt``), what has failed
+    A subclass for each client defines how to send the request (``attempt``), what has failed
     (``status_of``, ``is_redirected``), and how to read and close a response (``set_aside``).
 
     Attributes:
-        response: The response of the current attempt as long as it is ours to close.
-        failure: The client's error for ``response`` where that is a failed attempt.
-        remains: What was read of ``response`` before it was closed, and whether that is all.
+        response: The response of the current attempt, while this object has to close it.
+        failure: The client's error for ``response`` if that is a failed attempt.
+        remains: What was read of ``response`` before it was closed, and whether it is complete.
     """
 
     __slots__ = (
@@ -296,14 +295,14 @@ class Exchange:
         self.headers = headers
         self.body = body
         self.was_sent = False
-        self.most_seconds: float | None = None  # what replaces the policy's timeout, if less
+        self.most_seconds: float | None = None  # replaces the policy's timeout if it is less
         self.response: Any = None
-        self.failure: Any = None  # Exception | None; Any, for it is raised where it is set
+        self.failure: Any = None  # Exception | None, but Any, because it is raised where it is set
         self.remains: tuple[bytes, bool] | None = None
-        self.current: Any = None  # the attempt; Any, because there is one whenever it is read
-        self._judged: Any = None  # failure, answers of `unless` and `on`, what a filter raised
+        self.current: Any = None  # the attempt; Any, because it is never None when it is read
+        self._judged: Any = None  # failure, results of `unless` and `on`, what a filter raised
 
-    # What a client's module defines.
+    # Defined by the client's module.
 
     def attempt(self, request: Any) -> Any:
         """Send the request once: return the response, or raise."""
@@ -346,10 +345,10 @@ class Exchange:
             raise
 
     def first_attempt(self, host: str | None) -> ExchangeAttempt:
-        """Return the attempt that the call begins with."""
+        """Return the first attempt of the call."""
         changes: dict[str, Any] = {"on": _On(self), "unless": self._unless}
         if not self.body.is_repeatable:
-            changes["attempts"] = 1  # not even a TryAgain makes it otherwise
+            changes["attempts"] = 1  # not even a TryAgain changes that
         if self.most_seconds is not None:
             changes["timeout"] = self.most_seconds
         derived = self.rules.derive(self.policy, **changes)
@@ -360,9 +359,9 @@ class Exchange:
         return first
 
     def begin(self) -> None:
-        """Begin an attempt: the last response is not needed any more, the body is sent whole."""
+        """Begin an attempt: forget the last response, and rewind the body."""
         self.response = self.failure = self.remains = self._judged = None
-        # A hook may have read the body meanwhile, or closed it.
+        # A hook may have read or closed the body in the meantime.
         if self.was_sent and not self.body.rewind():
             raise ValueError("the request was not sent again: its body cannot be read again")
         self.was_sent = True
@@ -380,13 +379,13 @@ class Exchange:
         self, response: Any, status: int, error_of: Callable[[Any], Exception]
     ) -> bool:
         """
-        Examine *response*: ``failure`` is the client's error for it where it is not a success.
+        Examine *response*; if it is not a success, set ``failure`` to the client's error for it.
 
         Args:
-            error_of: Makes the error that the client has for a response.
+            error_of: Returns the client's error for a response.
 
         Returns:
-            Whether another attempt may follow. If not, the response is all that the user gets.
+            Whether another attempt may follow. If not, the user gets this response.
         """
         self.current._result = response
         if status < 400:
@@ -394,7 +393,7 @@ class Exchange:
         error = error_of(response)
         try:
             answers = (_matches_unless(self.policy, error), self._matches_on(error))
-        except Exception as trouble:  # noqa: BLE001 - the core asks again, and gets it there
+        except Exception as trouble:  # noqa: BLE001 - raised again when the core evaluates the filters
             self._judged = (error, None, None, trouble)
             self.failure = error
             return True
@@ -407,7 +406,7 @@ class Exchange:
         return False
 
     def hand_over(self) -> Any:
-        """Return the response: from now on it is the user's."""
+        """Return the response, which belongs to the user from now on."""
         response, self.response = self.response, None
         return response
 
@@ -423,7 +422,7 @@ class Exchange:
         return True
 
     def release(self) -> None:
-        """Release what would keep errors and responses alive."""
+        """Release the references that would keep errors and responses alive."""
         self.response = self.failure = self.remains = self._judged = self.current = None
 
     # The filters.
@@ -438,7 +437,7 @@ class Exchange:
         return matched or not self._may_send_again(error)
 
     def _may_send_again(self, error: Exception) -> bool:
-        """Return whether a second request could do no harm, and would be whole."""
+        """Return whether a second request would do no harm, and its body would be whole."""
         if not self.body.rewind():
             return False
         if self.rules.may_repeat(self.request, self.method, self.headers):
@@ -465,13 +464,13 @@ class Exchange:
         return False
 
     def _forbids(self, rule: Any) -> bool:
-        """Return whether *rule* names methods, and not this one: not every error knows its own."""
+        """Return whether *rule* excludes this method, which not every error knows."""
         if not isinstance(rule, web.Transient) or rule.methods is None:
             return False
         return self.method.upper() not in rule.methods
 
     def refused_hint(self, error: Exception) -> float | None:
-        """Return the seconds that the server asked for, where a filter found them too many."""
+        """Return the hint of the server in seconds, if a filter found it too long."""
         rules = self.policy.on if isinstance(self.policy.on, tuple) else (self.policy.on,)
         status = self.status_of(error)
         for rule in rules:
@@ -505,7 +504,7 @@ class _On:
 
 
 def sign_late(error: BaseException, response: Any) -> None:
-    """Let *error*, raised by reading the last *response*, carry the record of that."""
+    """Attach the record of the last *response* to *error*, raised by reading it."""
     record = given_up(response)
     if record is not None:
         sign(error, record)
@@ -515,8 +514,8 @@ def _matches_unless(policy: Policy, error: Exception) -> Any:
     return False if policy.unless is None else matches("unless", policy.unless, error)
 
 
-# What log lines, notes and records say of an error. Texts of clients hold URLs, with whatever
-# tokens are in them, and anything may be in those of hooks: so only what is known to be harmless.
+# How log lines, notes and records describe an error. The texts of clients contain URLs with
+# tokens, and those of hooks may contain anything, so only what is known to be harmless is shown.
 
 _INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
 _DEEPEST = 8
@@ -525,10 +524,10 @@ _LIMITS = ("attempt_timeout", "timeout", "deadline")
 
 def describe(error: BaseException, status: int | None, name: str) -> str:
     """
-    Describe *error* without anything of the request or of the response but its status.
+    Describe *error*, showing nothing of the request, and of the response only the status.
 
     Args:
-        name: That of the call, which the core puts into the errors that it makes itself.
+        name: The name of the call, which is in the errors that the core itself creates.
     """
     if status is not None:
         return _phrase(status)
@@ -544,11 +543,11 @@ def describe(error: BaseException, status: int | None, name: str) -> str:
             break
         innermost, depth = inside, depth + 1
     name = type(innermost).__name__
-    return "" if name == type(error).__name__ else name  # as of an error wrapped in its own kind
+    return "" if name == type(error).__name__ else name  # it may wrap an error of its own class
 
 
 def _phrase(status: int) -> str:
-    from http import HTTPStatus  # imported by every client
+    from http import HTTPStatus  # every client has imported it
 
     try:
         return f"{status} {HTTPStatus(status).phrase}"
@@ -557,7 +556,7 @@ def _phrase(status: int) -> str:
 
 
 def _is_ours(error: TimeoutError, name: str) -> bool:
-    """Return whether *error* is what ``expired`` of ``async`` makes: its text is harmless."""
+    """Return whether ``async.expired`` created *error*, so that its text is harmless."""
     text = text_of(error)
     opening = f"{name} took longer than the "
     words = text[len(opening) :].split(" ") if text.startswith(opening) else []
@@ -567,7 +566,7 @@ def _is_ours(error: TimeoutError, name: str) -> bool:
 
 
 def _system_words(error: BaseException) -> str | None:
-    """Return what the operating system or the TLS library says of *error*, if it does."""
+    """Return the message of the operating system or the TLS library for *error*, if any."""
     if not isinstance(error, OSError):
         return None
     tls: Any = sys.modules.get("ssl")
@@ -588,7 +587,7 @@ def _inside(error: BaseException) -> BaseException | None:
     for name in _INSIDE:
         try:
             found = getattr(error, name, None)
-        except Exception:  # noqa: BLE001, S112 - httpx raises where no request is known
+        except Exception:  # noqa: BLE001, S112 - httpx raises if the request is unknown
             continue
         if isinstance(found, BaseException):
             return found
@@ -598,18 +597,18 @@ def _inside(error: BaseException) -> BaseException | None:
     return None
 
 
-# Reading what is left of a failed response, where that blocks.
+# Reading the rest of a failed response in synchronous clients.
 
 
 class TimeLimit:
     """
-    Stop whatever reads from a socket after some seconds: a context manager.
+    A context manager that stops reading from a socket after some seconds.
 
-    The timeout of a socket cannot do that: it starts again with every byte.  So the connection
-    is shut down from another thread, and the reader finds its end.
+    The timeout of a socket cannot do that, because it starts again with every byte.  So another
+    thread shuts the connection down, and the reader sees its end.
 
     Args:
-        source: What is read; where it has no ``fileno()``, it is not a socket and cannot block.
+        source: What is read; without ``fileno()``, it is not a socket and cannot block.
     """
 
     def __init__(self, source: Any, seconds: float | None = None) -> None:
@@ -620,20 +619,20 @@ class TimeLimit:
         self._socket: Any = None
 
     def __enter__(self) -> Self:
-        import socket  # long imported: there is a connection
+        import socket  # already imported, because there is a connection
         import threading
 
         try:
             number = self._source.fileno()
         except (AttributeError, OSError, ValueError):
             return self
-        # A descriptor of its own: that of the client may be closed, and used for something else.
+        # A descriptor of its own, because the client's may be closed and reused.
         self._socket = socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM)
         try:
             self._timer = threading.Timer(self._seconds, self._stop)
             self._timer.daemon = True
             self._timer.start()
-        except BaseException:  # no thread can be started, at the end of the interpreter
+        except BaseException:  # at interpreter shutdown, no thread can be started
             self._socket.close()
             raise
         return self
@@ -642,7 +641,7 @@ class TimeLimit:
         if self._timer is not None:
             self._timer.cancel()
             self._socket.close()
-        # The timer refers to this object, and the source to a pool that waits to be closed.
+        # The timer refers to this object, and the source to a pool that may have to be closed.
         self._timer = self._source = None
 
     def _stop(self) -> None:
@@ -655,10 +654,10 @@ class TimeLimit:
 
 def set_timeout(response: Any, seconds: float | None) -> None:
     """
-    Set the timeout of the socket that *response*, of ``http.client``, is read from.
+    Set the timeout of the socket of *response*, a response of ``http.client``.
 
-    There is no public way to the socket of a response whose connection is closed after it.
-    Where there is no private one either, nothing changes.
+    The socket of a response whose connection is closed after it is not public.  If the private
+    attributes are missing as well, the timeout stays as it is.
     """
     try:
         response.fp.raw._sock.settimeout(seconds)
@@ -668,11 +667,11 @@ def set_timeout(response: Any, seconds: float | None) -> None:
 
 class Remains:
     """
-    What was read of a response, as a file; reading past it fails if there was more.
+    The part of a response that was read, as a file; reading past it fails if there was more.
 
     Args:
-        data: What was read.
-        error: What reading past it raises; None: *data* is all.
+        data: The part that was read.
+        error: The error that reading past it raises; None: *data* is complete.
     """
 
     def __init__(self, data: bytes, error: Exception | None) -> None:
@@ -683,7 +682,7 @@ class Remains:
         self.closed = False
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read as a file does; raise where the rest of the response is missing."""
+        """Read as a file does; raise if the rest of the response is missing."""
         data = self._data.read(size)
         if self._error is not None and (size is None or size < 0 or (size and not data)):
             raise self._error

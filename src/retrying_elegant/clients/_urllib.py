@@ -1,8 +1,8 @@
 """Urllib: a handler that opens each request as often as its policy allows.
 
 Owns how a request of ``urllib.request`` is opened, and how its responses are read and closed.
-Leaves what holds for every client to ``shared``, and opening to the handlers after this one,
-whichever those are: the user's own ``HTTPSHandler(context=...)`` has its TLS settings.
+Leaves what clients have in common to ``shared``, and opening to the handlers after this one, so
+that the user's own ``HTTPSHandler(context=...)`` still applies.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CHUNK = 1 << 16
 class Handler(urllib.request.BaseHandler):
     """A handler that retries."""
 
-    # After ProxyHandler, which only changes the request; before those that open it.
+    # After ProxyHandler, which only changes the request, and before the handlers that open it.
     handler_order = 400
 
     def __init__(self, policy: Any, idempotent: Any) -> None:
@@ -59,7 +59,7 @@ class Handler(urllib.request.BaseHandler):
     https_open = http_open
 
     def http_error_default(self, *args: Any) -> Any:
-        """Let the error that the opener makes of the last response carry its record."""
+        """Attach the record of the last response to the error that the opener makes of it."""
         record = given_up(args[1])
         if record is None:
             return None
@@ -86,7 +86,7 @@ class Handler(urllib.request.BaseHandler):
 
 
 def _host(request: urllib.request.Request) -> str | None:
-    # Not request.host, which is that of a proxy.
+    # Not request.host, which may be that of a proxy.
     return urlsplit(request.full_url).hostname
 
 
@@ -115,7 +115,7 @@ class _Exchange(Exchange):
         finally:
             request.timeout = timeout
         if limit is not None:
-            # What is read from now on is not part of the attempt.
+            # Reading from now on is not part of the attempt.
             set_timeout(response, _seconds(timeout))
         self.may_have_failed(response, getattr(response, "status", 0), self.error_of)
         if self.failure is not None:
@@ -123,10 +123,10 @@ class _Exchange(Exchange):
         return response
 
     def error_of(self, response: Any) -> HTTPError:
-        # Without the response: an HTTPError closes that when it is collected.
+        # Without the response, which an HTTPError closes when it is collected.
         url, status = self.request.full_url, response.status
         error = HTTPError(url, status, response.reason, response.headers, None)
-        error.close()  # Python 3.14 warns of one that is collected open
+        error.close()  # Python 3.14 warns about one that is collected unclosed
         return error
 
     def set_aside(self) -> None:
@@ -143,7 +143,7 @@ class _Exchange(Exchange):
                         break
                 else:
                     is_whole = not limit.has_passed and not response.length
-        except Exception:  # noqa: BLE001, S110 - cut off: reading it again says so
+        except Exception:  # noqa: BLE001, S110 - cut off: reading it again will raise
             pass
         finally:
             response.close()
@@ -154,7 +154,7 @@ class _Exchange(Exchange):
         body: Any = Remains(data, None if is_whole else IncompleteRead(b""))
         self.response = rest = addinfourl(body, closed.headers, closed.url, closed.status)
         rest.msg = rest.reason = closed.reason  # type: ignore[attr-defined]  # as urllib sets them
-        rest.version = closed.version  # type: ignore[attr-defined]  # likewise
+        rest.version = closed.version  # type: ignore[attr-defined]  # as above
 
     def status_of(self, error: BaseException) -> int | None:
         return error.code if isinstance(error, HTTPError) else None

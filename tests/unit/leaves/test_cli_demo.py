@@ -101,7 +101,7 @@ class TestDemo:
         """As in a frozen program: the rest is shown."""
         code = compile("def f(): pass", "<nowhere>", "exec")
         exec(code, names := {})
-        assert demo.body_of(names["f"]) == ["(its source is not at hand)"]
+        assert demo.body_of(names["f"]) == ["(its source is not available)"]
 
     def test_the_server_survives_its_clients(self):
         """One that leaves, one that leaves before the answer, one that stays and is silent."""
