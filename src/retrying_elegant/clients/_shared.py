@@ -328,20 +328,20 @@ class Exchange:
 
     def attempt_in_time(self, request: Any) -> Any:
         """
-        Make an attempt of a client that blocks, where nothing but the client can end it.
+        Make an attempt of a synchronous client, which only the client itself can end.
 
-        One that took all that ``attempt_timeout`` allowed is as if it had been ended by that:
+        An attempt that took all the time of ``attempt_timeout`` counts as ended by it, and so is
         never healthy.
         """
-        this, policy = self.current, self.policy
-        if policy.reset_after is None or policy.attempt_timeout is None:
+        if self.policy.reset_after is None or self.policy.attempt_timeout is None:
             return self.attempt(request)
-        end = _clock.time.monotonic() + this.timeout
+        # No name for the attempt: this frame would hold it, and the error's traceback the frame.
+        end = _clock.time.monotonic() + self.current.timeout
         try:
             return self.attempt(request)
         except Exception:
             if _clock.time.monotonic() >= end:
-                this._began = inf
+                self.current._began = inf
             raise
 
     def first_attempt(self, host: str | None) -> ExchangeAttempt:
