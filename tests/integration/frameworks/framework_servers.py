@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE = 30  # seconds, and only where something would hang
+# Of a Celery worker that ends: now and then its main process stops before it has read the last
+# result of a process of its pool, which waits for that for 30 seconds (billiard's
+# `_ensure_messages_consumed`), and then both end well.
+WORKERS_PATIENCE = 30 + PATIENCE
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import celery_tasks
 import pytest
-from framework_servers import PATIENCE, redis_server, until
+from framework_servers import PATIENCE, WORKERS_PATIENCE, redis_server, until
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,8 @@ def broker():
         address = f"redis+socket://{place}"
         celery_tasks.app.conf.update(broker_url=address, result_backend=address)
         yield place
+        # A result that a failed test still holds would ask a Redis that is gone, when it is freed.
+        celery_tasks.app.backend.result_consumer.subscribed_to.clear()
         celery_tasks.app.close()
 
 
@@ -53,9 +55,10 @@ class Worker:
         """Let it finish its task, and end it."""
         self.process.send_signal(number)
         try:
-            return self.process.wait(PATIENCE)
+            return self.process.wait(WORKERS_PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
             raise
 
 
