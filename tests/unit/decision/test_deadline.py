@@ -6,9 +6,10 @@ import asyncio
 import contextvars
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ways import Flaky, run_async
+from ways import Flaky, as_coroutine_function, run_async
 
 from retrying_elegant import deadline, given_up, retry
 from retrying_elegant.backoff import constant
@@ -77,6 +78,14 @@ class TestRetriesInside:
         with deadline(5):
             clock.tick(60)
             assert decorator_way.run(Flaky(["value"])) == "value"
+
+    def test_clean_up_after_it_is_one_attempt(self, way, clock):
+        """It is made, but its failure is not retried."""
+        unlock = Flaky([Lost, "value"])
+        with deadline(5), pytest.raises(Lost) as caught:
+            clock.tick(60)
+            way.run(unlock, wait=0)
+        assert (reason(caught.value), unlock.calls) == (("timeout", 1), 1)
 
     def test_what_an_attempt_may_take(self, way, clock):
         """`remaining` and `timeout` show what is left of it."""
@@ -148,11 +157,107 @@ class TestWhereItApplies:
         with deadline(10):
             assert self.in_a_thread(self.failing) == ("attempts", 3)
 
+    def test_not_in_the_threads_of_an_executor(self, clock):
+        """They may have been started by anyone; a copy of the context hands it to them."""
+        with deadline(10), ThreadPoolExecutor(1) as pool:
+            assert pool.submit(self.failing).result() == ("attempts", 3)
+            context = contextvars.copy_context()
+            assert pool.submit(context.run, self.failing).result() == ("timeout", 1)
+
+    def test_not_in_run_in_executor(self, clock):
+        """Unlike `to_thread`."""
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            with deadline(10):
+                return await loop.run_in_executor(None, self.failing)
+
+        assert run_async(main()) == ("attempts", 3)
+
     def test_in_threads_that_run_in_its_context(self, clock):
         """Which they are handed."""
         with deadline(10):
             context = contextvars.copy_context()
             assert self.in_a_thread(lambda: context.run(self.failing)) == ("timeout", 1)
+
+
+class TestLeftElsewhere:
+    """On any exit, also from another context, it ends for everyone, and raises nothing."""
+
+    def entering(self):
+        """A generator that is inside a deadline while it is suspended."""
+        with deadline(10):
+            yield deadline.current()
+
+    async def entering_async(self):
+        with deadline(10):
+            yield deadline.current()
+
+    async def next_of(self, generator):
+        return await anext(generator)
+
+    async def close(self, generator):
+        await generator.aclose()
+
+    def test_a_generator_binds_its_consumer(self, way, clock, waits):
+        """Until it is closed: they share a context."""
+        generator = self.entering()
+        assert next(generator) is deadline.current()
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost, "value"]), wait=60)
+        assert reason(caught.value) == ("timeout", 1)
+        generator.close()
+        assert deadline.current() is None
+        assert way.run(Flaky([Lost, "value"]), wait=60) == "value"
+
+    def test_a_generator_that_is_closed_in_another_context(self, way, clock):
+        """It began in a thread's, and ends in ours."""
+        generator = self.entering()
+        began = contextvars.copy_context()
+        inside = began.run(next, generator)
+        generator.close()
+        assert deadline.current() is began.run(deadline.current) is None
+        assert inside.remaining == 10
+        assert began.run(way.run, Flaky([Lost, "value"]), wait=60) == "value"
+
+    def test_an_async_generator_that_is_closed_in_another_task(self, clock):
+        """Its consumer, in whose context it has begun, is free again."""
+
+        async def main():
+            generator = self.entering_async()
+            assert await anext(generator) is deadline.current()
+            await asyncio.create_task(self.close(generator))
+            assert deadline.current() is None
+            return await retry(wait=60)(as_coroutine_function(Flaky([Lost, "value"])))()
+
+        assert run_async(main()) == "value"
+
+    def test_an_async_generator_that_began_in_another_task(self, clock):
+        """It binds that task alone, and is left in this one."""
+
+        async def main():
+            generator = self.entering_async()
+            inside = await asyncio.create_task(self.next_of(generator))
+            assert inside is not None
+            assert deadline.current() is None
+            with deadline(20) as ours:
+                await generator.aclose()
+                assert deadline.current() is ours
+
+        run_async(main())
+
+    def test_an_async_generator_that_is_forgotten(self, clock, no_collector):
+        """The event loop closes it, in a task of its own."""
+
+        async def main():
+            generator = self.entering_async()
+            await anext(generator)
+            del generator
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return deadline.current()
+
+        assert run_async(main()) is None
 
 
 class TestTheObject:
