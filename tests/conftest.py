@@ -34,6 +34,11 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Show it again: what is imported last, such as trio's plugin for Hypothesis, may ask for it."""
+    gc.unfreeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out of a quick run what ``.ci/run`` runs."""
     if THOROUGH:
