@@ -35,7 +35,7 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_sessionfinish() -> None:
-    """Show it again: what is imported last, such as trio's plugin for Hypothesis, may ask for it."""
+    """Show it again: what is imported last, such as trio's plugin for Hypothesis, looks for it."""
     gc.unfreeze()
 
 
