@@ -1,15 +1,49 @@
 """Reading: what an error of another library says, however it behaves.
 
-Owns reading attributes, texts and class names of objects that this package does not know.
-Whatever such an object does when it is read, no exception propagates from here.
+Owns reading attributes, texts and class names of objects that this package does not know, and
+looking through errors that hold others.  Whatever such an object does when it is read, no exception
+propagates from here.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from typing import Any
+
+    Judge = Callable[[Any], Any]
+
+# Packages whose classes have the names and meanings of another's.
+_SAME_AS = {
+    "httpx2": "httpx",
+    "httpcore2": "httpcore",
+    "niquests": "requests",
+    "urllib3_future": "urllib3",
+}
+_arguments_of: Any = vars(BaseException)["args"].__get__
+
+
+def result_for(error: Any, judge: Callable[[Any, Judge], Any]) -> Any:
+    """
+    Return what *judge* returns for *error*, or None if it raises.
+
+    It is called with an error, and with a function that does the same for an error inside it:
+    once for each, however often it is there.  An error that holds itself is not known, nor is one
+    that holds more layers than the stack has room for.
+    """
+    results: dict[int, tuple[Any, Any]] = {}  # with the error: an id is unique only while it lives
+
+    def once(error: Any) -> Any:
+        if id(error) not in results:
+            results[id(error)] = (error, None)
+            results[id(error)] = (error, judge(error, once))
+        return results[id(error)][1]
+
+    try:
+        return once(error)
+    except Exception:  # noqa: BLE001 - an error that resists being read is not known
+        return None
 
 
 def look(thing: Any, path: str) -> Any:
@@ -30,18 +64,32 @@ def text(error: BaseException) -> str:
         return ""
 
 
+def arguments(error: BaseException) -> tuple[Any, ...]:
+    """Return the arguments of *error*, past any attribute of a subclass."""
+    found: tuple[Any, ...] = _arguments_of(error)
+    return found
+
+
+def first(error: BaseException) -> Any:
+    """Return the first of its arguments, or None."""
+    return next(iter(arguments(error)), None)
+
+
 def known_as(error: object, known: Container[str]) -> str:
     """
     Return the name in *known* that describes *error* best, or an empty string.
 
     Names have the form ``package.Class``; the most specific class wins.  The package is only the
-    first part of the module's name, because libraries move classes between their modules.
+    first part of the module's name, because libraries move classes between their modules; of
+    ``google``, which many packages share, it is the first two.
 
     >>> known_as(ConnectionResetError(), {"builtins.OSError", "builtins.ConnectionError"})
     'builtins.ConnectionError'
     """
     for cls in type(error).__mro__:
-        name = f"{str(cls.__module__).partition('.')[0]}.{cls.__name__}"
+        parts = str(cls.__module__).split(".")
+        package = ".".join(parts[: 2 if parts[0] == "google" else 1])
+        name = f"{_SAME_AS.get(package, package)}.{cls.__name__}"
         if name in known:
             return name
     return ""

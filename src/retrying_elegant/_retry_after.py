@@ -26,7 +26,7 @@ _PUSHBACK = "grpc-retry-pushback-ms"
 def entry(thing: Any, *keys: str) -> Any:
     """Return the value under *keys* in the nested dicts of *thing*, or None."""
     for key in keys:
-        if not isinstance(thing, dict):
+        if not issubclass(type(thing), dict):  # what is not may have a __class__ that raises
             return None
         thing = dict.get(thing, key)  # bypasses methods of subclasses
     return thing
@@ -141,7 +141,7 @@ def _pushback(source: Any) -> float | None:
 
     The protocol reads anything but a single non-negative number as "do not retry".
     """
-    if not isinstance(source, BaseException):
+    if not issubclass(type(source), BaseException):
         return None
     holders: tuple[Any, Any] = (source, look(source, "response"))
     for error in holders:
@@ -151,10 +151,10 @@ def _pushback(source: Any) -> float | None:
                 continue
             metadata = error.trailing_metadata()
             values = [value for key, value in metadata if key == _PUSHBACK]
+            if values:
+                return _milliseconds(values[0]) if len(values) == 1 else -1.0
         except Exception:  # noqa: BLE001, S112 - not an error of gRPC
             continue
-        if values:
-            return _milliseconds(values[0]) if len(values) == 1 else -1.0
     return None
 
 

@@ -37,8 +37,12 @@ def members(error: BaseException) -> tuple[BaseException, ...]:
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """Yield the errors in *error* and in the groups in it, or *error* itself if it is not one."""
     rest = [error]
+    seen = set()  # each once: groups may share members, in every layer again
     while rest:
         this = rest.pop()
+        if id(this) in seen:
+            continue
+        seen.add(id(this))
         inner = members(this)
         if inner:
             rest += reversed(inner)

@@ -7,12 +7,16 @@ because a request that may have been sent may have been executed.
 
 from __future__ import annotations
 
-from ._reading import look
-from ._web_names import DEEPEST, UNREACHABLE, every_address_failed, inside, known_as, names_in
+from ._reading import known_as, look, result_for
+from ._tracebacks import leaves
+from ._web_names import KNOWN, UNREACHABLE, every_address_failed, inside, names_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+    from ._reading import Judge
 
 # Each of these classes comes only from connecting, or from waiting for a place in the pool.
 _NEVER_SENT = names_in(
@@ -84,7 +88,7 @@ _DETAILS: dict[str, Callable[[BaseException], bool]] = {
     "ssl.SSLError": _failed_handshake,
 }
 
-_KNOWN = frozenset({*_NEVER_SENT, *_WRAPPERS, *_DETAILS})
+_OURS = frozenset({*_NEVER_SENT, *_WRAPPERS, *_DETAILS})
 
 
 def unsent(error: BaseException, /) -> bool:
@@ -107,26 +111,19 @@ def unsent(error: BaseException, /) -> bool:
     >>> unsent(ConnectionRefusedError()), unsent(ConnectionResetError())
     (True, False)
     """
-    try:
-        return _judge(error, DEEPEST) or False
-    except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
-        return False
+    return result_for(error, _judge) or False
 
 
-def _judge(error: BaseException, depth: int) -> bool | None:
-    """Return whether *error* is unsent; None if it is unknown."""
-    if depth == 0:
-        return None
+def _judge(error: BaseException, judge: Judge) -> bool | None:
+    """Return whether *error* is unsent, None if it is unknown; *judge* does the same inside it."""
     if isinstance(error, BaseExceptionGroup):
-        members = error.exceptions
-        return bool(members) and all(_judge(member, depth - 1) for member in members)
-    name = known_as(error, _KNOWN)
+        return all(judge(leaf) for leaf in leaves(error))
+    name = known_as(error, _OURS)
     if name in _DETAILS:
         return _DETAILS[name](error)
     if name in _WRAPPERS:
-        wrapped = inside(name, error)
-        inner = None if wrapped is None else _judge(wrapped, depth - 1)
+        inner: bool | None = judge(inside(name, error))
         return _WRAPPERS[name] if inner is None else inner
     if name in _NEVER_SENT:
         return True
-    return False if known_as(error) else None
+    return False if known_as(error, KNOWN) else None

@@ -3,43 +3,33 @@
 Owns the tables of classes and reading what is inside an error: its status, its method, and the
 error it wraps.  Leaves classifying to ``web`` and ``_unsent``.
 
-Names have the form ``package.Class``.  The package is only the first part of the module's name,
-because clients move classes between their modules; for ``google``, which many packages share, it
-is the first two parts.  Of the classes that an error derives from, the most specific one in a
-table counts.
+Names have the form ``package.Class``, as in ``_reading``.  Of the classes that an error derives
+from, the most specific one in a table counts.
 """
 
 from __future__ import annotations
 
 import errno
 
-from ._reading import look
+from ._reading import arguments, first, look, text
 from ._retry_after import entry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable
     from typing import Any
-
-# Packages whose classes have the names and meanings of another's.
-_SAME_AS = {
-    "httpx2": "httpx",
-    "httpcore2": "httpcore",
-    "niquests": "requests",
-    "urllib3_future": "urllib3",
-}
 
 # --- transient or not -------------------------------------------------------------------------
 
 
-def names_in(text: str) -> frozenset[str]:
-    """Return the words of *text*, which can be laid out as a table."""
-    return frozenset(text.split())
+def names_in(table: str) -> frozenset[str]:
+    """Return the words of *table*."""
+    return frozenset(table.split())
 
 
-def _table(answer: bool | None, text: str) -> dict[str, bool | None]:
+def _table(answer: bool | None, names: str) -> dict[str, bool | None]:
     """Return a table with one *answer* for many classes."""
-    return dict.fromkeys(names_in(text), answer)
+    return dict.fromkeys(names_in(names), answer)
 
 
 # The class alone decides.
@@ -169,7 +159,7 @@ def _network_trouble(error: BaseException) -> bool | None:
 
 def every_address_failed(error: BaseException) -> bool:
     """Return whether asyncio found several addresses of a name, and could connect to none."""
-    return text_of(error).startswith("Multiple exceptions: ")
+    return text(error).startswith("Multiple exceptions: ")
 
 
 def _resolver_did_not_answer(error: BaseException) -> bool:
@@ -181,18 +171,17 @@ def _resolver_did_not_answer(error: BaseException) -> bool:
 
 def _ares_did_not_answer(error: BaseException) -> bool:
     """Return the same for aiohttp's optional resolver, which has numbers of its own."""
-    code, *_ = look(error, "args") or (None,)
-    return code in _ARES_TEMPORARY
+    return first(error) in _ARES_TEMPORARY
 
 
 def _cut_off(error: BaseException) -> bool:
     """Return whether a response ended early; h11 has the same class for one that is not HTTP."""
-    return "closed connection" in text_of(error)
+    return "closed connection" in text(error)
 
 
 def _not_http(error: BaseException) -> bool | None:
     """Recognize a response that is not HTTP; of h11's error, urllib3-future keeps only the text."""
-    return False if text_of(error).startswith(("illegal ", "malformed ")) else None
+    return False if text(error).startswith(("illegal ", "malformed ")) else None
 
 
 # The class is not enough: a function of the error decides; None leaves it open.
@@ -206,8 +195,6 @@ DETAILS: dict[str, Callable[[BaseException], bool | None]] = {
 
 KNOWN = frozenset({*SETTLED, *WRAPPERS, *STATUS_AT, *STATUS_AFTER, *CODES, *DETAILS})
 
-DEEPEST = 16  # layers of wrapping: real errors have at most six, a cycle has no end
-
 # --- what is in an error ----------------------------------------------------------------------
 
 _INSIDE = ("reason", "_reason", "original_error", "os_error", "__cause__")
@@ -217,22 +204,11 @@ _INSIDE_OF = {"urllib3.NewConnectionError": ("__cause__", "__context__")}
 _METHOD_AT = ("request.method", "request_info.method", "response.request.method", "fp._method")
 
 
-def known_as(error: BaseException, names: Container[str] = KNOWN) -> str:
-    """Return the name in *names* that describes *error* best, or an empty string."""
-    for cls in type(error).__mro__:
-        first, *more = str(cls.__module__).split(".")
-        package = f"google.{more[0]}" if first == "google" and more else _SAME_AS.get(first, first)
-        name = f"{package}.{cls.__name__}"
-        if name in names:
-            return name
-    return ""
-
-
 def inside(name: str, error: BaseException) -> BaseException | None:
     """Return the error that *error*, a *name*, wraps, if any."""
     attributes = [look(error, attribute) for attribute in _INSIDE_OF.get(name, _INSIDE)]
     in_botocore = entry(look(error, "kwargs"), "error")
-    for found in (*attributes, in_botocore, *(look(error, "args") or ())):
+    for found in (*attributes, in_botocore, *arguments(error)):
         if isinstance(found, BaseException):
             return found
     return None
@@ -243,9 +219,9 @@ def status_of(name: str, error: BaseException) -> int | None:
     if name == "botocore.ClientError":
         status = entry(look(error, "response"), "ResponseMetadata", "HTTPStatusCode")
     elif name in STATUS_AFTER:
-        text, words = text_of(error), STATUS_AFTER[name]
-        digits = text.removeprefix(words)[:3]
-        number = text.startswith(words) and digits.isascii() and digits.isdigit()
+        words, prefix = text(error), STATUS_AFTER[name]
+        digits = words.removeprefix(prefix)[:3]
+        number = words.startswith(prefix) and digits.isascii() and digits.isdigit()
         status = int(digits) if number else None
     else:
         status = look(error, STATUS_AT[name]) if name in STATUS_AT else None
@@ -259,11 +235,3 @@ def method_of(error: BaseException) -> str | None:
         if isinstance(method, str):
             return method.upper()
     return None
-
-
-def text_of(error: BaseException) -> str:
-    """Return the text of *error*, or an empty string if that raises."""
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - a broken __str__ has no text
-        return ""

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 from ._checks import reject, seconds
 from ._errors import TryAgain
-from ._reading import look
+from ._reading import known_as, result_for
 from ._retry_after import retry_after, told_to_retry
+from ._tracebacks import leaves
 from ._unsent import unsent
 from ._value import Value
 from ._web_names import (
     CODES,
-    DEEPEST,
     DETAILS,
+    KNOWN,
     SETTLED,
     WRAPPERS,
     inside,
-    known_as,
     method_of,
     status_of,
 )
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
     from typing import Any
+
+    from ._reading import Judge
 
 __all__ = ["Transient", "retry_after", "transient", "unsent"]
 
@@ -120,21 +122,15 @@ class Transient(Value):
 
     def _classify(self, error: BaseException) -> bool | TryAgain:
         """Return the result for *error*, with the server's hint however long it is."""
-        try:
-            return self._judge(error, DEEPEST) or False
-        except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
-            return False
+        return result_for(error, self._judge) or False
 
-    def _judge(self, error: BaseException, depth: int) -> bool | TryAgain | None:
-        """Return the result for *error*, or None if it is unknown."""
-        if depth == 0:
-            return None
+    def _judge(self, error: BaseException, judge: Judge) -> bool | TryAgain | None:
+        """Return the result for *error*, None if unknown; *judge* does the same inside it."""
         if isinstance(error, BaseExceptionGroup):
-            members = look(error, "exceptions")
-            return _together([self._judge(member, depth - 1) for member in members])
+            return _together([judge(leaf) for leaf in leaves(error)])
         if self.methods is not None and method_of(error) not in (None, *self.methods):
             return False
-        name = known_as(error)
+        name = known_as(error, KNOWN)
         status = status_of(name, error)
         if status is not None or name in CODES:
             known = status in self.statuses or (name in CODES and CODES[name](error))
@@ -142,8 +138,7 @@ class Transient(Value):
         result = DETAILS[name](error) if name in DETAILS else SETTLED.get(name)
         if result is not None or name not in WRAPPERS:
             return result
-        wrapped = inside(name, error)
-        inner = None if wrapped is None else self._judge(wrapped, depth - 1)
+        inner: bool | TryAgain | None = judge(inside(name, error))
         return WRAPPERS[name] if inner is None else inner
 
 

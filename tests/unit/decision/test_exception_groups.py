@@ -37,6 +37,13 @@ class TestGroupsAndOn:
         assert way.run(flaky, on=on) == "value"
         assert flaky.calls == 2
 
+    def test_each_leaf_is_looked_at_once(self, some_way):
+        """However many ways lead to it: here, 10 to the 20th."""
+        error = Lost()
+        for _ in range(20):
+            error = group(*[error] * 10)
+        assert some_way.run(Flaky([error, "value"]), on=Lost) == "value"
+
     def test_leaves_may_match_different_classes(self, way):
         """One of the tuple for each leaf is enough."""
         assert way.run(Flaky([group(Lost(), KeyError()), "value"]), on=(Lost, KeyError)) == "value"

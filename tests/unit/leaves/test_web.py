@@ -8,6 +8,7 @@ import copy
 import errno
 import http
 import http.client
+import itertools
 import math
 import os
 import pickle
@@ -557,6 +558,19 @@ class TestHostileInput:
         assert web.Transient(methods=["GET"])(error) in {True, False}
         assert web.retry_after(error) is None
 
+    @pytest.mark.parametrize("base", [object, OSError, dict])
+    def test_a_class_that_raises(self, base):
+        """Whatever it is that claims a class of its own."""
+
+        def trap(self):
+            raise RuntimeError("no")
+
+        thing = type("Hostile", (base,), {"__class__": property(trap)})()
+        assert web.retry_after(thing) is None
+        assert web.retry_after(types.SimpleNamespace(response=thing)) is None
+        assert web.transient(thing) is False
+        assert web.transient(fake("requests.HTTPError", response=thing)) is False
+
     def test_response_that_raises(self):
         """A response that answers nothing is no answer."""
         error = fake("requests.exceptions.HTTPError", response=self.Trap())
@@ -592,13 +606,39 @@ class TestHostileInput:
         assert web.transient(member) is False
 
     @pytest.mark.parametrize("around", [urllib.error.URLError, lambda it: ExceptionGroup("", [it])])
-    @pytest.mark.parametrize(("layers", "expected"), [(10, True), (500, False)])
-    def test_depth(self, around, layers, expected):
-        """What is deeper than any real error is not followed to the end."""
+    def test_depth(self, around):
+        """Deeper than any real error."""
         error = ConnectionResetError()
-        for _ in range(layers):
+        for _ in range(50):
             error = around(error)
-        assert web.transient(error) is expected
+        assert web.transient(error) is True
+
+    def test_depth_without_end(self):
+        """More layers than the stack has room for: it is not known."""
+        error = ConnectionResetError()
+        for _ in range(2_000):
+            error = urllib.error.URLError(error)
+        assert web.transient(error) is False
+
+    @pytest.mark.parametrize("around", [lambda error: error, urllib.error.URLError])
+    def test_shared_members(self, around):
+        """Each error is looked at once, however many ways lead to it: here, 10 to the 20th."""
+        error = ConnectionResetError()
+        for _ in range(20):
+            error = around(ExceptionGroup("", [error] * 10))
+        assert web.transient(error) is True
+
+    def test_what_a_subclass_makes_up(self):
+        """The members and arguments that an error was made with count: others may have no end."""
+        endless = property(lambda self: itertools.repeat(self))
+        group = type("Endless", (ExceptionGroup,), {"exceptions": endless})
+        assert web.transient(group("", [ConnectionResetError()])) is True
+        assert web.transient(group("", [ValueError()])) is False
+        for name in ("requests.ConnectionError", "urllib3.MaxRetryError", "aiodns.DNSError"):
+            module, _, plain = name.rpartition(".")
+            wrapper = type(plain, (Exception,), {"__module__": module, "args": endless})
+            found = web.transient(wrapper(ConnectionResetError()))
+            assert found is (name != "aiodns.DNSError")
 
     @pytest.mark.parametrize("mocked", [mock.Mock(), mock.MagicMock(), object(), None, 0, int])
     def test_mocks(self, mocked):

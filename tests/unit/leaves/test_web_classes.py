@@ -143,13 +143,12 @@ class TestInside:
         ],
         ids=["wrapper", "group"],
     )
-    @pytest.mark.parametrize(("layers", "expected"), [(15, True), (16, False)])
-    def test_sixteen_errors_are_looked_at(self, around, layers, expected):
-        """What is deeper is not followed: a circle has no end."""
+    def test_depth(self, around):
+        """Deeper than any real error."""
         error = ConnectionResetError()
-        for _ in range(layers):
+        for _ in range(50):
             error = around(error)
-        assert web.transient(error) is expected
+        assert web.transient(error) is True
 
 
 class TestTexts:

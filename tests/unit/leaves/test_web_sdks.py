@@ -294,6 +294,17 @@ class TestGrpc:
         assert web.retry_after(error) is None
         assert web.transient._refused_hint(error) is None
 
+    def test_a_text_that_raises(self):
+        """It says nothing."""
+
+        class Stubborn(str):
+            def isascii(self):
+                raise RuntimeError
+
+        error = rpc_error("UNAVAILABLE", (PUSHBACK, Stubborn("5")))
+        assert web.retry_after(error) is None
+        assert web.transient(error) is True
+
     def test_more_than_one(self):
         """Is not a number either."""
         error = rpc_error("UNAVAILABLE", (PUSHBACK, "5"), (PUSHBACK, "6"))
