@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
     from ._reading import Judge
 
 # Each of these classes comes only from connecting, or from waiting for a place in the pool.

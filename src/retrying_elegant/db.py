@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import errno
 
-from ._reading import known_as, look, text
+from ._reading import arguments, first, known_as, look, result_for, text
+from ._tracebacks import leaves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from ._reading import Judge
 
 __all__ = ["conflict", "disconnected"]
 
@@ -67,19 +70,23 @@ _MYSQL = _numbers(
         2001  2002  2003  2004  2005  2006  2012  2013  2055  3032  3169  4031  5014
     """,
 )
+_MYSQL_INACTIVITY = 4031
 
 # SQL Server's "Database Engine events and errors"; which of them are transient as in Microsoft's
 # own clients: SqlConfigurableRetryFactory of Microsoft.Data.SqlClient, and the transient exception
 # detector of Entity Framework Core.
 #   conflicts: no lock to be had (1204), deadlock (1205), lock timeout (1222), snapshot isolation
-#   (3960), memory-optimized tables (41301, 41302, 41305, 41325, 41839)
+#   (3960), memory-optimized tables (41301, 41302, 41305, 41325, 41339, 41839)
+#   Among the disconnects is 4060: also what a database that does not exist says, but on Azure a
+#   failover.
 _SQL_SERVER = _numbers(
     conflict="""
-        1204  1205  1222  3960  41301  41302  41305  41325  41839
+        1204  1205  1222  3960  41301  41302  41305  41325  41339  41839
     """,
     disconnected="""
-        20  64  121  233  4060  4221  10053  10054  10060  10928  10929
-        40143  40197  40501  40540  40613  42108  42109  49918  49919  49920
+        20  64  121  233  921  941  997  4060  4221  10053  10054  10060  10928  10929  10930  10936
+        11001  17197  18401  40143  40197  40501  40540  40613  40642  40675  42108  42109
+        49802  49918  49919  49920
     """,
 )
 
@@ -93,7 +100,7 @@ _ORACLE = _numbers(
     """,
     disconnected="""
         18  20  22  28  31  45  378  602  603  609  1012  1033  1034  1041  1089  1090  1092
-        2396  3113  3114  3135  12153  12170  12203  12514  12516  12518  12519  12520  12528
+        2391  2396  3113  3114  3135  12153  12170  12203  12514  12516  12518  12519  12520  12528
         12537  12541  12543  12547  12560  12570  12571  12583  12757  27146  56600
     """,
 )
@@ -117,7 +124,9 @@ _MONGODB = _numbers(
 
 # SQLite's "Result and Error Codes".  BUSY has several extended codes.  Of those of LOCKED, only
 # the one about another connection counts; the others are conflicts within one connection.
+# PROTOCOL means that many connections were beginning transactions at once.
 _SQLITE_BUSY = 5
+_SQLITE_PROTOCOL = 15
 _SQLITE_LOCKED_SHAREDCACHE = 262
 
 # Network errors for which Python has no class.
@@ -143,8 +152,33 @@ def _by_sqlstate(error: BaseException) -> str | None:
     return _SQLSTATES.get(look(error, "sqlstate") or "")
 
 
-# An answer of the server while libpq connects has no SQLSTATE, only this word and a text.
-_LIBPQ_ANSWER = "FATAL:"
+# What libpq says of a connection has no SQLSTATE, only a text, here in English.  From the sources of
+# libpq and psycopg.
+_LIBPQ_LOST = (
+    "Is the server running",
+    "could not translate host name",
+    "failed to resolve host",
+    "timeout expired",
+    "server closed the connection unexpectedly",
+    "SSL connection has been closed unexpectedly",
+    "SSL SYSCALL error",
+    "SSL error: unexpected eof",
+    "could not receive data from server",
+    "could not send data to server",
+    "write to server failed",
+    "lost synchronization with server",
+    "no message from the libpq",
+    "no connection to the server",
+    "connection not open",
+    "the connection is closed",
+    "the connection is lost",
+    "connection socket closed",
+    "connection already closed",
+    "session is ",  # read-only, or not, where target_session_attrs wants the other
+    "server is in hot standby mode",
+    "server is not in hot standby mode",
+)
+# Nor has an answer of the server while libpq connects: a word such as FATAL, and a text.
 _LIBPQ_NOT_NOW = (
     "the database system is ",  # starting up, shutting down, in recovery mode
     "too many clients already",
@@ -152,69 +186,49 @@ _LIBPQ_NOT_NOW = (
     "remaining connection slots",
     "terminating connection",
 )
-# These have no SQLSTATE either, and would fail again.
-_LIBPQ_OWN_FAULT = (
-    "another command is already in progress",
+# One of the addresses of a host may have been refused, and another has answered.
+_LIBPQ_ANSWERS = (
+    ":  ",
     "no password supplied",
     "authentication",  # a method that the client does not have
     "certificate",
     "does not support SSL",
-    "invalid ",  # a port, or any other option
-)
-_LIBPQ_LOST = (
-    "server closed the connection unexpectedly",
-    "SSL connection has been closed unexpectedly",
-    "SSL SYSCALL error",
-    "could not receive data from server",
-    "could not send data to server",
-    "lost synchronization with server",
-    "no message from the libpq",
 )
 
 
 def _libpq(error: BaseException) -> str | None:
-    """Return the meaning of psycopg's or psycopg2's OperationalError."""
+    """Return the meaning of psycopg's or psycopg2's errors."""
     state = look(error, "sqlstate") or look(error, "pgcode")
-    if state is not None:
-        return _SQLSTATES.get(state)
-    words = text(error)
-    if _LIBPQ_ANSWER in words:
-        return _libpq_answer(words)
-    return None if any(fault in words for fault in _LIBPQ_OWN_FAULT) else _LOST
+    return _libpq_says(text(error)) if state is None else _SQLSTATES.get(state)
 
 
-def _libpq_answer(words: str) -> str | None:
-    return _LOST if any(reason in words for reason in _LIBPQ_NOT_NOW) else None
+def _libpq_says(words: str) -> str | None:
+    reasons = _LIBPQ_NOT_NOW if _libpq_answer(words) else (*_LIBPQ_NOT_NOW, *_LIBPQ_LOST)
+    return _LOST if any(reason in words for reason in reasons) else None
 
 
-def _psycopg2_operational(error: BaseException) -> str | None:
-    """Return the same for psycopg2, whose errors have a state only if a server sent it."""
-    made_by_hand = look(error, "pgcode") is None and type(error).__module__ == "psycopg2.errors"
-    return None if made_by_hand else _libpq(error)
-
-
-def _psycopg2(error: BaseException) -> str | None:
-    """Return the meaning of psycopg2's other errors; some lost connections have no class."""
-    state = look(error, "pgcode")
-    if state is not None:
-        return _SQLSTATES.get(state)
-    words = text(error)
-    return _LOST if any(reason in words for reason in _LIBPQ_LOST) else None
+def _libpq_answer(words: str) -> bool:
+    return any(answer in words for answer in _LIBPQ_ANSWERS)
 
 
 def _pg8000(error: BaseException) -> str | None:
-    fields = _first(error)
+    fields = first(error)
     return _SQLSTATES.get(fields.get("C", "")) if isinstance(fields, dict) else None
 
 
 def _mysql(error: BaseException) -> str | None:
-    number = _first(error)
+    return _mysql_number(first(error), text(error))
+
+
+def _mysql_number(number: Any, words: str) -> str | None:
+    if number == _MYSQL_INACTIVITY and "inactivity" not in words:
+        return None  # MariaDB's, for a trigger that does not exist
     return _MYSQL.get(number) if isinstance(number, int) else None
 
 
 def _mysql_interface(error: BaseException) -> str | None:
     """Return the meaning of an InterfaceError; PyMySQL's 0 is a closed connection."""
-    number = _first(error)
+    number = first(error)
     closed = number == 0 if isinstance(number, int) else "Not connected" in text(error)
     return _LOST if closed else _mysql(error)
 
@@ -228,20 +242,18 @@ _CONNECTOR_LOST = (
 
 
 def _mysql_connector(error: BaseException) -> str | None:
-    number = look(error, "errno")
+    number, words = look(error, "errno"), text(error)
     if isinstance(number, int) and number != -1:
-        return _MYSQL.get(number)
-    words = text(error)
+        return _mysql_number(number, words)
     return _LOST if any(reason in words for reason in _CONNECTOR_LOST) else None
 
 
 def _sqlite(error: BaseException) -> str | None:
     code = look(error, "sqlite_errorcode")
-    if isinstance(code, int) and (
-        code & 0xFF == _SQLITE_BUSY or code == _SQLITE_LOCKED_SHAREDCACHE
-    ):
-        return _CONFLICT
-    return None
+    if not isinstance(code, int):
+        return None
+    busy = code & 0xFF in (_SQLITE_BUSY, _SQLITE_PROTOCOL) or code == _SQLITE_LOCKED_SHAREDCACHE
+    return _CONFLICT if busy else None
 
 
 def _odbc(error: BaseException) -> str | None:
@@ -251,8 +263,7 @@ def _odbc(error: BaseException) -> str | None:
     Their arguments are the SQLSTATE and a text such as ``[HYT00] [Microsoft][ODBC Driver 18 for
     SQL Server][SQL Server]Lock request time out period exceeded. (1222) (SQLExecDirectW)``.
     """
-    args: tuple[Any, ...] = look(error, "args") or ()
-    state, words, *_ = (*args, "", "")
+    state, words, *_ = (*arguments(error), "", "")
     number = words.rpartition(") (SQL")[0].rpartition("(")[2]
     origin = "]".join(words.split("]")[:3])  # the state, and the first two parts of its origin
     numbers: dict[int, str] = {}
@@ -262,16 +273,16 @@ def _odbc(error: BaseException) -> str | None:
         elif "[ma-" in origin or "MariaDB" in origin or "MySQL" in origin:
             numbers = _MYSQL
     if number.isdecimal() and int(number) in numbers:
-        return numbers[int(number)]
-    if state == "08001" and _LIBPQ_ANSWER in words:
-        return _libpq_answer(words)  # psqlODBC uses this state for all of these
+        return numbers[int(number)] if numbers is _SQL_SERVER else _mysql_number(int(number), words)
+    if state == "08001" and _libpq_answer(words):
+        return _libpq_says(words)  # psqlODBC uses this state for all of these
     if state == "HYT00" and "Login timeout expired" in words:
         return _LOST
     return _SQLSTATES.get(state)
 
 
 def _oracle(error: BaseException) -> str | None:
-    inside = _first(error)
+    inside = first(error)
     meaning = _ORACLE.get(look(inside, "code"))
     return meaning or _ORACLE_CLIENT.get(look(inside, "full_code"))
 
@@ -298,6 +309,14 @@ def _redis_response(error: BaseException) -> str | None:
     return _CONFLICT if text(error).startswith("BUSY ") else None
 
 
+# What redis-py says where its own pool is exhausted; newer versions have a class for the second.
+_REDIS_POOL = ("No connection available.", "Too many connections")
+
+
+def _redis_connection(error: BaseException) -> str | None:
+    return None if text(error) in _REDIS_POOL else _LOST
+
+
 def _with_text(*reasons: str) -> Callable[[BaseException], str | None]:
     """Return a reader of errors that differ only in their text."""
 
@@ -306,11 +325,6 @@ def _with_text(*reasons: str) -> Callable[[BaseException], str | None]:
         return _LOST if any(reason in words for reason in reasons) else None
 
     return read
-
-
-def _first(error: BaseException) -> Any:
-    """Return the first argument of *error*, or None."""
-    return next(iter(look(error, "args")), None)
 
 
 # --- by the class of an error -------------------------------------------------------------------
@@ -329,18 +343,17 @@ _SETTLED: dict[str, str | None] = {
         disconnected="""
             builtins.ConnectionError  socket.gaierror
             ssl.SSLEOFError  ssl.SSLSyscallError  ssl.SSLZeroReturnError
+            psycopg.ConnectionTimeout  psycopg_pool.PoolTimeout
             asyncpg.TargetServerAttributeNotMatched
             mysql.ConnectionTimeoutError  mysql.ReadTimeoutError  mysql.WriteTimeoutError
-            redis.ConnectionError  redis.TimeoutError  redis.ClusterDownError
+            redis.TimeoutError  redis.ClusterDownError
             sqlalchemy.DisconnectionError
         """,
     ),
     # Listed because a base class would decide otherwise: a client that is rejected has not been
-    # disconnected, nor has one whose own pool is exhausted or closed.
+    # disconnected, nor has one whose own pool is exhausted.
     **dict.fromkeys(
         (
-            "psycopg.PipelineAborted",
-            *("psycopg_pool.PoolClosed", "psycopg_pool.TooManyRequests"),
             *("redis.AuthenticationError", "redis.AuthorizationError"),
             *("redis.ExternalAuthProviderError", "redis.MaxConnectionsError"),
             "pymongo.WaitQueueTimeoutError",
@@ -353,9 +366,7 @@ _READERS: dict[str, Callable[[BaseException], str | None]] = {
     "builtins.OSError": _os_error,
     "psycopg.Error": _by_sqlstate,
     "psycopg.OperationalError": _libpq,
-    "psycopg2.Error": _psycopg2,
-    "psycopg2.OperationalError": _psycopg2_operational,
-    "psycopg2.InterfaceError": _with_text("connection already closed"),
+    "psycopg2.Error": _libpq,
     "asyncpg.PostgresError": _by_sqlstate,
     "asyncpg.InterfaceError": _with_text("connection is closed"),
     "pg8000.DatabaseError": _pg8000,
@@ -373,6 +384,7 @@ _READERS: dict[str, Callable[[BaseException], str | None]] = {
     "pyodbc.Error": _odbc,
     "oracledb.Error": _oracle,
     "cx_Oracle.Error": _oracle,
+    "redis.ConnectionError": _redis_connection,
     "redis.ResponseError": _redis_response,
     "pymongo.PyMongoError": _mongodb,
 }
@@ -389,7 +401,6 @@ _WRAPPERS = {
 }
 
 _KNOWN = {*_SETTLED, *_READERS, *_WRAPPERS}
-_DEEPEST = 16  # layers of wrapping: real errors have at most three, a cycle has no end
 
 
 def conflict(error: BaseException, /) -> bool:
@@ -444,25 +455,20 @@ def disconnected(error: BaseException, /) -> bool:
 
 
 def _meaning_of(error: BaseException) -> str | None:
-    try:
-        return _judge(error, _DEEPEST)
-    except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
-        return None
+    meaning: str | None = result_for(error, _judge)
+    return meaning
 
 
-def _judge(error: Any, depth: int) -> str | None:
-    """Return the meaning of *error*, looking through at most *depth* errors."""
-    if not depth:
-        return None
+def _judge(error: Any, judge: Judge) -> str | None:
+    """Return the meaning of *error*; *judge* does the same for an error inside it."""
     if isinstance(error, BaseExceptionGroup):
-        return _together([_judge(member, depth - 1) for member in look(error, "exceptions")])
+        return _together([judge(leaf) for leaf in leaves(error)])
     name = known_as(error, _KNOWN)
     if name in _READERS:
         return _READERS[name](error)
     if name not in _WRAPPERS:
         return _SETTLED.get(name)
-    inside = _inside(error, _WRAPPERS[name])
-    meaning = _judge(inside, depth - 1)
+    meaning: str | None = judge(_inside(error, _WRAPPERS[name]))
     # SQLAlchemy has invalidated the connection, perhaps for a reason of its own.
     return meaning or (_LOST if look(error, "connection_invalidated") is True else None)
 
@@ -470,7 +476,7 @@ def _judge(error: Any, depth: int) -> str | None:
 def _inside(error: BaseException, places: tuple[str, ...]) -> BaseException | None:
     """Return the error that *error* wraps at one of *places*, if any."""
     for place in places:
-        found = _first(error) if place == "args" else look(error, place)
+        found = first(error) if place == "args" else look(error, place)
         if isinstance(found, BaseException):
             return found
     return None

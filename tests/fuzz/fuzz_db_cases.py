@@ -48,6 +48,7 @@ TEXTS = [
     "BUSYGROUP",
 ]
 TEXTS += ["FATAL:  the database system is starting up", "network error", "(0, 'Not connected')"]
+TEXTS += ["Is the server running", "x:  the database system is ", "No connection available."]
 TEXTS += ["MySQL Connection not available", "Multiple exceptions: x", "certificate", "\ud800"]
 ODBC = ["[HY000] [Microsoft][ODBC][SQL Server]x (1205) (SQLX)", "[HY000] [ma-3]x (2013) (SQLX)"]
 ODBC += [

@@ -62,25 +62,29 @@ def odbc(state: str, text: str = "") -> Any:
     return made("pyodbc.Error", "pyodbc.OperationalError", args=(state, f"[{state}] {text}"))
 
 
+# Of the one number that MySQL and MariaDB use differently, the text decides.
+MYSQL_TEXT = "The client was disconnected by the server because of inactivity"
+
+
 def odbc_sql_server(number: int, state: str = "42000", of: str = "[SQL Server]") -> Any:
     driver = f"[Microsoft][ODBC Driver 18 for SQL Server]{of}"
     return odbc(state, f"{driver}The text of it. ({number}) (SQLExecDirectW)")
 
 
 def odbc_mariadb(number: int, state: str = "HY000") -> Any:
-    return odbc(state, f"[ma-3.1.15][10.11.19-MariaDB]The text of it ({number}) (SQLExecDirectW)")
+    return odbc(state, f"[ma-3.1.15][10.11.19-MariaDB]{MYSQL_TEXT} ({number}) (SQLExecDirectW)")
 
 
 def odbc_mysql(number: int, state: str = "HY000") -> Any:
     driver = "[MySQL][ODBC 8.0(w) Driver][mysqld-8.0.33]"
-    return odbc(state, f"{driver}The text of it ({number}) (SQLExecDirectW)")
+    return odbc(state, f"{driver}{MYSQL_TEXT} ({number}) (SQLExecDirectW)")
 
 
 def pymysql(number: int, kind: str = "OperationalError", package: str = "pymysql.err") -> Any:
-    return made(f"{package}.MySQLError", f"{package}.{kind}", args=(number, "why"))
+    return made(f"{package}.MySQLError", f"{package}.{kind}", args=(number, MYSQL_TEXT))
 
 
-def mysql_connector(number: int, text: str = "", kind: str = "InternalError") -> Any:
+def mysql_connector(number: int, text: str = MYSQL_TEXT, kind: str = "InternalError") -> Any:
     package = "mysql.connector.errors"
     return made(f"{package}.Error", f"{package}.{kind}", args=(number, text), errno=number)
 

@@ -8,6 +8,7 @@ import threading
 
 import collisions
 import psycopg
+import psycopg2
 import pymysql
 import pytest
 import sqlalchemy
@@ -256,6 +257,28 @@ class TestPostgreSQLNeither:
         assert meaning(error_of(lambda: connect(postgresql, **wrong))) == "neither"
         assert meaning(error_of(lambda: connect(postgresql, **{database: "nope"}))) == "neither"
 
+    @pytest.mark.parametrize("connect", [psycopg.connect, psycopg2.connect])
+    def test_who_may_not_enter_at_one_of_two_addresses(self, postgresql, connect):
+        """Nothing listens at the other one, as at ::1 for many a `localhost`."""
+        both = {"host": "127.0.0.1,127.0.0.1", "port": f"1,{postgresql.port}"}
+        wrong = {"user": "secret", "password": "wrong", "dbname": "postgres"}
+        error = error_of(lambda: connect(**both, **wrong))
+        assert "refused" in str(error)
+        assert meaning(error) == "neither"
+        right = {"user": "tester", "dbname": "nope"}
+        assert meaning(error_of(lambda: connect(**both, **right))) == "neither"
+        nowhere = {"host": "127.0.0.1,127.0.0.1", "port": "1,2", "dbname": "postgres"}
+        assert meaning(error_of(lambda: connect(**nowhere))) == "disconnected"
+
+    @pytest.mark.parametrize("connect", [psycopg.connect, psycopg2.connect])
+    def test_what_is_wrong_with_an_option(self, postgresql, connect):
+        """An OperationalError without a state, as for a lost connection."""
+        address = {"host": "127.0.0.1", "port": postgresql.port, "dbname": "postgres"}
+        for wrong in ({"port": "1,2,3"}, {"sslmode": "nonsense"}, {"service": "nonsense"}):
+            error = error_of(lambda wrong=wrong: connect(**{**address, **wrong}))
+            assert isinstance(error, (psycopg.OperationalError, psycopg2.OperationalError))
+            assert meaning(error) == "neither"
+
     @each(POSTGRESQL, POSTGRESQL)
     @pytest.mark.parametrize(
         "statement",
@@ -484,6 +507,18 @@ class TestMariaDBNeither:
                 session.execute("CREATE TEMPORARY TABLE once (id int PRIMARY KEY) SELECT 1 AS id")
             session.execute("SET max_statement_time = 0.05")
             assert meaning(error_of(session.execute, statement)) == "neither"
+
+    @each(PLAIN_MARIADB, MARIADB)
+    def test_a_number_with_another_meaning_in_mysql(self, connect, mariadb):
+        """4031, of a trigger that is missing.  (SQLAlchemy gives the connection up for it.)"""
+        trigger = (
+            "CREATE TRIGGER t BEFORE INSERT ON watched FOR EACH ROW FOLLOWS nowhere SET @n = 1"
+        )
+        with opened(connect, mariadb) as session:
+            session.execute("CREATE OR REPLACE TABLE watched (id int)")
+            error = error_of(session.execute, trigger)
+            assert "4031" in str(error)
+            assert meaning(error) == "neither"
 
 
 class Base(orm.DeclarativeBase):

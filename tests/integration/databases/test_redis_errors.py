@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import threading
 import time
@@ -162,9 +163,14 @@ class TestNeither:
         finally:
             client.config_set("requirepass", "")
 
-    def test_a_pool_that_is_exhausted(self, redis_server):
-        """MaxConnectionsError is a ConnectionError too."""
-        pool = redis.ConnectionPool(port=redis_server.port, max_connections=1)
+    @pytest.mark.parametrize(
+        "kind",
+        [redis.ConnectionPool, functools.partial(redis.BlockingConnectionPool, timeout=0.01)],
+        ids=["raising", "waiting"],
+    )
+    def test_a_pool_that_is_exhausted(self, redis_server, kind):
+        """MaxConnectionsError is a ConnectionError too; a pool that waits has no class for it."""
+        pool = kind(port=redis_server.port, max_connections=1)
         held = pool.get_connection()
         error = error_of(pool.get_connection)
         pool.release(held)
