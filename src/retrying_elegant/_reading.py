@@ -29,21 +29,27 @@ def result_for(error: Any, judge: Callable[[Any, Judge], Any]) -> Any:
     Return what *judge* returns for *error*, or None if it raises.
 
     It is called with an error, and with a function that does the same for an error inside it:
-    once for each, however often it is there.  An error that holds itself is not known, nor is one
+    once for each, however often it is there.  An error that holds itself is unknown, as is one
     that holds more layers than the stack has room for.
     """
-    results: dict[int, tuple[Any, Any]] = {}  # with the error: an id is unique only while it lives
-
-    def once(error: Any) -> Any:
-        if id(error) not in results:
-            results[id(error)] = (error, None)
-            results[id(error)] = (error, judge(error, once))
-        return results[id(error)][1]
-
     try:
-        return once(error)
-    except Exception:  # noqa: BLE001 - an error that resists being read is not known
+        return _Once(judge)(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be read is unknown
         return None
+
+
+class _Once:
+    # An object, because a function that calls itself would keep the errors alive in a cycle.
+    def __init__(self, judge: Callable[[Any, Judge], Any]) -> None:
+        self.judge = judge
+        # With the error itself, because an id is unique only while it lives.
+        self.results: dict[int, tuple[Any, Any]] = {}
+
+    def __call__(self, error: Any) -> Any:
+        if id(error) not in self.results:
+            self.results[id(error)] = (error, None)
+            self.results[id(error)] = (error, self.judge(error, self))
+        return self.results[id(error)][1]
 
 
 def look(thing: Any, path: str) -> Any:

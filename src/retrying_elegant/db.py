@@ -152,8 +152,8 @@ def _by_sqlstate(error: BaseException) -> str | None:
     return _SQLSTATES.get(look(error, "sqlstate") or "")
 
 
-# What libpq says of a connection has no SQLSTATE, only a text, here in English.  From the sources of
-# libpq and psycopg.
+# What libpq says of a connection has no SQLSTATE, only a text, here in English.  From the sources
+# of libpq and psycopg.
 _LIBPQ_LOST = (
     "Is the server running",
     "could not translate host name",

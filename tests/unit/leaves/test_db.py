@@ -7,12 +7,14 @@ names, bases and codes; ``tests/integration/databases`` provokes the real ones o
 from __future__ import annotations
 
 import errno
+import gc
 import itertools
 import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import db_parts as parts
@@ -1110,6 +1112,18 @@ class TestHostile:
         """It is nothing that is known."""
         error = type("Hidden", (ConnectionResetError,), {"__module__": Hostile()})()
         assert meaning(error) == "neither"
+
+    def test_no_error_is_kept_alive(self):
+        """Not even until the next collection of cycles."""
+        gc.disable()
+        try:
+            error = parts.django(ExceptionGroup("", [parts.psycopg("40001"), parts.sqlite(5)]))
+            alive = weakref.ref(error)
+            assert meaning(error) == "conflict"
+            del error
+            assert alive() is None
+        finally:
+            gc.enable()
 
     def test_control_flow_passes(self):
         """An interrupt while an error is looked at is not the error's."""
