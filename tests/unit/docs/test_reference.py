@@ -24,10 +24,10 @@ PUBLIC = [
 class TestReference:
     """Whoever looks a name up finds it there."""
 
-    @pytest.mark.parametrize("name", PUBLIC)
-    def test_every_public_name_is_there(self, name):
+    def test_every_public_name_is_there(self):
         """Once, by the name it is imported by."""
-        assert NAMED.count(name) == 1
+        assert len(PUBLIC) > 30
+        assert [name for name in PUBLIC if NAMED.count(name) != 1] == []
 
     @pytest.mark.parametrize("cls", [retrying_elegant.Attempt, retrying_elegant.RetryBudget])
     def test_every_property_is_there(self, cls):

@@ -124,7 +124,7 @@ DIFFICULT = {
     "nameless": Nameless,
     "nameless and mute": NamelessAndMute,
     "odd notes": with_odd_notes,
-    "10 MB": lambda: Exception("x" * 10_000_000),
+    "1 MB": lambda: Exception("x" * 1_000_000),
     "surrogates": lambda: Exception("\ud800"),
     "control characters": lambda: Exception("\x00\x1b[2J\r\n\u2028"),
 }

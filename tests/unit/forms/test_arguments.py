@@ -58,19 +58,16 @@ FORMS = [
 class TestArguments:
     """They reach the function as they were given, at first and when it is called again."""
 
-    @pytest.mark.parametrize(
-        ("args", "kwargs"),
-        [((), {}), ((1, 2), {}), ((), {"a": 1}), ((1,), {"b": 2, "timeout": 3})],
-        ids=str,
-    )
-    def test_by_position_and_by_name(self, form, options, script, args, kwargs):
+    def test_by_position_and_by_name(self, form, options, script):
         """Both, or none; and the value comes back."""
-        seen = []
-        flaky = Flaky(script)
+        for args in ((), (1, 2)):
+            for kwargs in ({}, {"a": 1, "timeout": 3}):
+                seen = []
+                flaky = Flaky(script)
 
-        def fetch(*args, **kwargs):
-            seen.append((args, kwargs))
-            return flaky()
+                def fetch(*args, flaky=flaky, seen=seen, **kwargs):
+                    seen.append((args, kwargs))
+                    return flaky()
 
-        assert form(fetch, args, kwargs, wait=0, **options) == "value"
-        assert seen == [(args, kwargs)] * len(script)
+                assert form(fetch, args, kwargs, wait=0, **options) == "value"
+                assert seen == [(args, kwargs)] * len(script)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 from functools import partial
-from itertools import chain, permutations, repeat
+from itertools import chain, permutations, product, repeat
 
 import pytest
 from hypothesis import given
@@ -103,11 +103,13 @@ class TestACell:
 class TestInterrupted:
     """A handler or finalizer that uses the budget in the middle of one of its methods."""
 
-    @pytest.mark.parametrize("tokens", range(4))
-    @pytest.mark.parametrize("inner", OPERATIONS)
     @pytest.mark.parametrize("outer", OPERATIONS)
-    def test_at_every_instruction(self, outer, inner, tokens):
+    def test_at_every_instruction(self, outer):
         """It is as if one had been called after the other."""
+        for inner, tokens in product(OPERATIONS, range(4)):
+            self.check_at_every_instruction(outer, inner, tokens)
+
+    def check_at_every_instruction(self, outer, inner, tokens):
         possible = outcomes_in_any_order(tokens, [outer, inner])
         for place in range(1000):
             budget, inside = a_budget(tokens), []
@@ -122,11 +124,13 @@ class TestInterrupted:
             assert ([result, *inside], budget.tokens) in possible
         assert 5 < place < 1000
 
-    @pytest.mark.parametrize("tokens", range(4))
-    @pytest.mark.parametrize("inner", OPERATIONS)
     @pytest.mark.parametrize("outer", OPERATIONS)
-    def test_before_every_step(self, outer, inner, tokens):
+    def test_before_every_step(self, outer):
         """The same, without the help of a tracer."""
+        for inner, tokens in product(OPERATIONS, range(4)):
+            self.check_before_every_step(outer, inner, tokens)
+
+    def check_before_every_step(self, outer, inner, tokens):
         possible = outcomes_in_any_order(tokens, [outer, inner])
         steps = {"newest": Cell.newest, "replace": Cell.replace}
         for number in range(9):

@@ -88,14 +88,14 @@ class TestNoDrift:
     @pytest.mark.parametrize("thousandths", [1, 7, 57, 100])
     def test_over_a_thousand_successes(self, thousandths):
         """Each step is exact, where adding up floats would have drifted."""
-        budget = RetryBudget(2_000, thousandths / 1000)
+        budget = RetryBudget(200, thousandths / 1000)
         with pytest.raises(OSError, match="down"):
-            retry(1_901, wait=0, budget=budget)(Flaky([OSError("down")]))()
+            retry(191, wait=0, budget=budget)(Flaky([OSError("down")]))()
         succeed = retry(budget=budget)(Flaky(["value"]))
         off = []
         for step in range(1, 1_001):
             succeed()
-            exact = min(2_000_000, 100_000 + step * thousandths) / 1000
+            exact = min(200_000, 10_000 + step * thousandths) / 1000
             off += [(step, budget.tokens)] * (budget.tokens != exact)
         assert off == []
 
@@ -152,18 +152,18 @@ class TestShared:
 
     def test_threads_that_fail_and_succeed_lose_nothing(self):
         """Far from both ends, every token taken and every tenth added is found again."""
-        budget = RetryBudget(5_000)
+        budget = RetryBudget(1_000)
 
         def work():
-            for _ in range(200):
+            for _ in range(100):
                 retry(2, wait=0, budget=budget)(Flaky([OSError, "value"]))()
                 retry(2, wait=0, budget=budget)(Flaky(["value"]))()
 
         # Below full from the start, so that no refill is cut off by the capacity.
         with pytest.raises(OSError, match="down"):
-            retry(1_001, wait=0, budget=budget)(Flaky([OSError("down")]))()
+            retry(101, wait=0, budget=budget)(Flaky([OSError("down")]))()
         in_threads(work)
-        assert budget.tokens == 4_000 - 8 * 200 + 8 * 400 / 10
+        assert budget.tokens == 900 - 8 * 100 + 8 * 200 / 10
 
     def test_threads_at_the_end_of_their_tokens_keep_the_invariant(self):
         """With the bucket empty most of the time, no retry is made that was not paid for."""
