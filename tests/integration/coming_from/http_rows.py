@@ -352,7 +352,8 @@ from httpx_retries import Retry, RetryTransport
                 HttpRow(
                     "Retry(total=3)",
                     "Policy(4, on=web.transient, wait=0)",
-                    script=(LATER, WELL),
+                    "For a short `Retry-After`, both wait as long as the server asks.",
+                    (LATER, WELL),
                 ),
                 HttpRow(
                     "Retry(total=3)",

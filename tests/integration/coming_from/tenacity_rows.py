@@ -304,13 +304,13 @@ RETRY = Table(
         Row(
             'retry=retry_if_not_exception_message(match="do.n")',
             'unless=lambda error: re.match("do.n", str(error)), until=lambda page: False',
-            "Likewise.",
+            "The same applies.",
             ("page", BUSY, LOST),
         ),
         Row(
             "retry=retry_unless_exception_type(ValueError)",
             "unless=ValueError, until=lambda page: False",
-            "Likewise.",
+            "The same applies.",
             ("page", LOST, WRONG),
         ),
         Row(
