@@ -26,7 +26,6 @@ celery = pytest.importorskip("celery", reason="the package celery is not install
 httpx = pytest.importorskip("httpx", reason="the package httpx is not installed")
 requests = pytest.importorskip("requests", reason="the package requests is not installed")
 pytest.importorskip("aiohttp", reason="the package aiohttp is not installed")
-pytest.importorskip("dask", reason="the package dask is not installed")
 
 RECIPES = documents.ROOT / "docs" / "recipes.md"
 
@@ -207,11 +206,6 @@ class TestJobsAndProcesses:
         monkeypatch.setitem(page, "get_user", refuse)
         with pytest.raises(requests.HTTPError, match="no user 10"):
             page["import_user"].delay(10).get()
-
-    def test_dask(self, page, server):
-        """Each task retries for itself."""
-        assert len(page["sizes"][0]) == 3
-        assert [server.requests[f"/parts/{part}"] for part in range(3)] == [3, 3, 3]
 
 
 class TestAnotherPolicy:
