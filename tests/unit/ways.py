@@ -158,6 +158,32 @@ WAYS = [
 ]
 
 
+def generator_sync(risky: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    @retry(*args, **options)
+    def items() -> Any:
+        yield risky()
+
+    (item,) = items()
+    return item
+
+
+async def generator_async(risky: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    @retry(*args, **options)
+    async def items() -> Any:
+        value = risky()
+        yield await value if inspect.isawaitable(value) else value
+
+    (item,) = [item async for item in items()]
+    return item
+
+
+# Not among WAYS, for much of what is tested through those is different in generators.
+GENERATORS = [
+    Way("generator", "sync", generator_sync),
+    Way("generator", "async", generator_async),
+]
+
+
 def first_two(ways: list[Way]) -> list[Any]:
     """Parameters of a quick run: the first sync and the first async way; of a thorough one: all."""
     two = {way.colour: way for way in reversed(ways)}.values()

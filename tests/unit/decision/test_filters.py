@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from ways import Flaky
 
-from retrying_elegant import TryAgain, given_up, retry
+from retrying_elegant import Policy, TryAgain, given_up, retry
 
 
 class Lost(OSError):
@@ -22,6 +22,19 @@ class Gone(Lost):
 
 class Wrong(Exception):
     """Not retried in these tests."""
+
+
+class Busy(Exception):
+    """Retried in these tests, too."""
+
+
+def busy_for(seconds):
+    """A predicate that knows Busy, with a hint."""
+    return lambda error: isinstance(error, Busy) and TryAgain(after=seconds)
+
+
+def never(error):
+    return False
 
 
 def is_lost(error):
@@ -224,3 +237,89 @@ class TestTryAgainThroughLayers:
         with pytest.raises(TryAgain):
             way.run(flaky, 2, on=Lost)
         assert flaky.calls == 1
+
+
+class TestTuples:
+    """`on` and `unless`: evaluated in order, the first match decides."""
+
+    @pytest.mark.parametrize("error", [Lost, Busy])
+    def test_on(self, way, error):
+        """A class or a predicate, wherever it is in the tuple."""
+        for on in ((never, Lost, busy_for(0)), (busy_for(0), never, Lost)):
+            flaky = Flaky([error, "value"])
+            assert way.run(flaky, 3, on=on, wait=0) == "value"
+            assert flaky.calls == 2
+
+    def test_no_match(self, way):
+        """Is not retried."""
+        flaky = Flaky([Wrong])
+        with pytest.raises(Wrong):
+            way.run(flaky, 3, on=(never, Lost, busy_for(0)))
+        assert flaky.calls == 1
+
+    def test_the_first_match_decides(self, way, waits):
+        """Its hint is carried, and what comes after it is not evaluated."""
+        asked = []
+
+        def later(error):
+            asked.append(error)
+            return TryAgain(after=100)
+
+        assert way.run(Flaky([Busy, "value"]), 3, on=(never, busy_for(7), later), wait=0) == "value"
+        assert waits == [7]
+        assert asked == []
+
+    def test_a_class_before_a_predicate(self, way, waits):
+        """No hint then."""
+        assert way.run(Flaky([Busy, "value"]), 3, on=(Busy, busy_for(7)), wait=2) == "value"
+        assert waits == [2]
+
+    def test_unless(self, way):
+        """Wins over `on`, by class or predicate."""
+        for unless in ((never, Wrong), (Wrong, never), (lambda e: isinstance(e, Wrong),)):
+            flaky = Flaky([Lost, Wrong, "value"])
+            with pytest.raises(Wrong):
+                way.run(flaky, 5, unless=unless, wait=0)
+            assert flaky.calls == 2
+
+    @pytest.mark.parametrize("field", ["on", "unless"])
+    def test_groups(self, way, field):
+        """Classes in a tuple match groups as classes alone do."""
+        group = ExceptionGroup("both", [Lost(), Busy()])
+        flaky = Flaky([group, "value"])
+        if field == "on":
+            assert way.run(flaky, 3, on=(never, Lost, Busy), wait=0) == "value"
+        else:
+            with pytest.raises(ExceptionGroup):
+                way.run(flaky, 3, unless=(never, Busy))
+            assert flaky.calls == 1
+
+    @pytest.mark.parametrize("field", ["on", "unless"])
+    def test_a_nested_tuple(self, field):
+        """TypeError, with a suggestion to flatten it."""
+        with pytest.raises(TypeError, match=rf"^{field}") as caught:
+            Policy(**{field: (OSError, (KeyError, ValueError))})
+        assert "*" in str(caught.value)
+
+    @pytest.mark.parametrize("item", [7, "OSError", None, KeyboardInterrupt, object])
+    @pytest.mark.parametrize("field", ["on", "unless"])
+    def test_what_is_neither(self, field, item):
+        """TypeError."""
+        with pytest.raises(TypeError, match=rf"^{field}"):
+            Policy(**{field: (OSError, item)})
+
+    @pytest.mark.parametrize("field", ["on", "unless"])
+    def test_a_coroutine_function(self, field):
+        """Cannot be evaluated at once."""
+
+        async def predicate(error): ...
+
+        with pytest.raises(TypeError, match=rf"^{field}"):
+            Policy(**{field: (OSError, predicate)})
+
+    def test_a_hint_from_unless(self, way):
+        """TypeError: "never, but after 5 s" is nonsense."""
+        error = Busy("busy")
+        with pytest.raises(TypeError, match="unless") as caught:
+            way.run(Flaky([error]), 3, unless=busy_for(5))
+        assert caught.value.__context__ is error

@@ -207,3 +207,41 @@ class TestTheHistoryOfRejectedResults:
             "attempt 1 at 0.00 s: result not accepted",
             "attempt 2 at 3.00 s: result not accepted",
         )
+
+
+class TestUntilWithAHint:
+    """`until` may return `TryAgain(after=seconds)`: try again, not before that."""
+
+    def test_it_is_waited(self, way, waits):
+        """Added to the wait of the backoff, as every hint."""
+
+        def until(result):
+            return TryAgain(after=5) if result == "pending" else True
+
+        assert way.run(Flaky(["pending", "done"]), 3, until=until, wait=0) == "done"
+        assert waits == [5]
+
+    def test_the_attempt_shows_it(self, way):
+        """To hooks."""
+        hints = []
+        flaky = Flaky(["pending", "done"])
+        way.run(
+            flaky,
+            3,
+            until=lambda result: TryAgain(after=5) if result == "pending" else True,
+            on_retry=lambda attempt: hints.append((attempt.hint, attempt.result)),
+        )
+        assert hints == [(5, "pending")]
+
+    def test_without_a_hint(self, way, waits):
+        """As False."""
+        outcomes = iter([TryAgain(), True])
+        assert way.run(Flaky(["value"]), 3, until=lambda r: next(outcomes), wait=2) == "value"
+        assert waits == [2]
+
+    def test_in_the_end(self, way):
+        """RetryError, as for every rejected result."""
+        with pytest.raises(RetryError) as caught:
+            way.run(Flaky(["pending"]), 2, until=lambda result: TryAgain(after=5))
+        assert caught.value.result == "pending"
+        assert given_up(caught.value).reason == "attempts"

@@ -7,7 +7,24 @@ from datetime import timedelta
 import pytest
 from ways import Flaky
 
-from retrying_elegant import TryAgain, backoff
+from retrying_elegant import (
+    Policy,
+    RetryBudget,
+    RetryError,
+    TryAgain,
+    backoff,
+    given_up,
+    retry,
+    retrying,
+)
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+class Busy(Exception):
+    """Retried in these tests, too."""
 
 
 def asked(answers):
@@ -236,3 +253,79 @@ class TestOwnBackoffs:
         with pytest.raises(ValueError, match=r"wait\(\.\.\.\)=") as caught:
             way.run(Flaky([ConnectionError, "value"]), wait=kind(1))
         assert type(caught.value.__context__) is ConnectionError
+
+
+class TestAWaitThatSaysStop:
+    """A wait callable may return `math.inf`: no further attempt, reason "wait"."""
+
+    def test_it_gives_up(self, way, waits):
+        """Without waiting, with the attempt's error."""
+        ends, error = [], Lost("down")
+        with pytest.raises(Lost) as caught:
+            way.run(
+                Flaky([error]),
+                None,
+                wait=lambda attempt: 1 if attempt.number < 3 else math.inf,
+                on_give_up=lambda attempt: ends.append((attempt.number, attempt.reason)),
+            )
+        assert caught.value is error
+        assert waits == [1, 1]
+        assert ends == [(3, "wait")]
+        assert given_up(error).reason == "wait"
+        assert given_up(error).attempts == 3
+
+    def test_by_kind_of_error(self, way):
+        """What stop rules are for: a limit of its own for one kind."""
+
+        def wait(attempt):
+            return math.inf if isinstance(attempt.error, Busy) and attempt.number >= 2 else 0
+
+        flaky = Flaky([Lost, Lost, Busy])
+        with pytest.raises(Busy):
+            way.run(flaky, 10, wait=wait)
+        assert flaky.calls == 3
+
+    def test_by_result_and_elapsed(self, way):
+        """It sees them all."""
+        seen = []
+
+        def wait(attempt):
+            seen.append((attempt.number, attempt.error, attempt.result, attempt.hint))
+            assert attempt.elapsed >= 0
+            return math.inf
+
+        with pytest.raises(RetryError):
+            way.run(Flaky(["pending"]), 5, until=lambda r: TryAgain(after=5), wait=wait)
+        assert seen == [(1, None, "pending", 5)]
+
+    def test_raises_false(self):
+        """Applies."""
+        for attempt in retrying(5, wait=lambda attempt: math.inf, raises=False):
+            with attempt:
+                raise Lost
+        assert not attempt.succeeded
+        assert (attempt.number, attempt.reason) == (1, "wait")
+
+    def test_fallback(self):
+        """Applies."""
+        decorated = retry(5, wait=lambda attempt: math.inf, fallback=lambda a: a.reason)
+        assert decorated(Flaky([Lost]))() == "wait"
+
+    def test_no_token_is_taken(self, way):
+        """The budget is asked last."""
+        budget = RetryBudget(5)
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost]), 5, wait=lambda attempt: math.inf, budget=budget)
+        assert budget.tokens == 5
+
+    @pytest.mark.parametrize("wait", [math.inf, (1, math.inf)], ids=str)
+    def test_as_a_setting(self, wait):
+        """Is a mistake: ValueError."""
+        with pytest.raises(ValueError, match=r"^wait"):
+            Policy(wait=wait)
+
+    @pytest.mark.parametrize("wait", [-math.inf, math.nan, -1], ids=str)
+    def test_other_odd_waits(self, way, wait):
+        """Are mistakes still."""
+        with pytest.raises(ValueError, match="wait"):
+            way.run(Flaky([Lost]), 5, wait=lambda attempt: wait)

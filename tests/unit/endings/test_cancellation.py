@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 
 import pytest
-from ways import WAYS, Flaky, Way, run_async
+from ways import GENERATORS, WAYS, Flaky, run_async
 
 from retrying_elegant import RetryBudget, given_up, retry
 
@@ -18,20 +17,7 @@ class Lost(Exception):
     """Retried in these tests."""
 
 
-async def async_generator(risky, *args, **options):
-    """The way in that *ways* does not have."""
-
-    @retry(*args, **options)
-    async def generator():
-        value = risky()
-        yield await value if inspect.isawaitable(value) else value
-
-    (item,) = [item async for item in generator()]
-    return item
-
-
-ASYNC = [way for way in WAYS if way.colour == "async"]
-ASYNC.append(Way("generator", "async", async_generator))
+ASYNC = [way for way in (*WAYS, *GENERATORS) if way.colour == "async"]
 
 
 @pytest.fixture(params=ASYNC, ids=repr)

@@ -7,7 +7,7 @@ import logging
 import time
 
 import pytest
-from ways import WAYS, Flaky, Way, run_async
+from ways import GENERATORS, WAYS, Flaky, run_async
 
 from retrying_elegant import RetryBudget, given_up, instrumentation, retry
 
@@ -20,27 +20,7 @@ class Limit(Exception):
     """What a signal handler raises, as Celery's soft time limit."""
 
 
-def items(risky, *args, **options):
-    """A generator whose first item is the result."""
-
-    @retry(*args, **options)
-    def source():
-        yield risky()
-
-    (item,) = source()
-    return item
-
-
-async def items_async(risky, *args, **options):
-    @retry(*args, **options)
-    async def source():
-        yield risky()
-
-    (item,) = [item async for item in source()]
-    return item
-
-
-EVERY = [*WAYS, Way("generator", "sync", items), Way("generator", "async", items_async)]
+EVERY = [*WAYS, *GENERATORS]
 
 
 @pytest.fixture(params=EVERY, ids=repr)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import pytest
-from ways import WAYS, Way, run_async
+from ways import GENERATORS, WAYS, run_async
 
 from retrying_elegant import RetryBudget, RetryError, given_up, instrumentation, retry, retrying
 
@@ -17,19 +17,7 @@ class Lost(Exception):
     """Retried in these tests."""
 
 
-async def generator(risky, *args, **options):
-    """An async generator whose first item is the result."""
-
-    @retry(*args, **options)
-    async def source():
-        yield await risky()
-
-    (item,) = [item async for item in source()]
-    return item
-
-
-ASYNC = [way for way in WAYS if way.colour == "async"]
-ASYNC.append(Way("generator", "async", generator))
+ASYNC = [way for way in (*WAYS, *GENERATORS) if way.colour == "async"]
 
 
 @pytest.fixture(params=ASYNC, ids=repr)

@@ -6,37 +6,16 @@ import inspect
 import traceback
 
 import pytest
-from ways import WAYS, Flaky, Way, first_two, run_async
+from ways import GENERATORS, WAYS, Flaky, first_two, run_async
 
-from retrying_elegant import given_up, retry, retrying
+from retrying_elegant import given_up, retrying
 
 
 class Lost(Exception):
     """Retried in these tests."""
 
 
-def generator_sync(risky, *args, **options):
-    @retry(*args, **options)
-    def generator():
-        yield risky()
-
-    return next(generator())
-
-
-async def generator_async(risky, *args, **options):
-    @retry(*args, **options)
-    async def generator():
-        yield risky()
-
-    (item,) = [item async for item in generator()]
-    return item
-
-
-EVERY = [
-    *WAYS,
-    Way("generator", "sync", generator_sync),
-    Way("generator", "async", generator_async),
-]
+EVERY = [*WAYS, *GENERATORS]
 
 
 @pytest.fixture(params=EVERY, ids=repr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ways import run_async
+from ways import generator_async, run_async
 
 from retrying_elegant import RetryBudget, _async_backend, given_up, retry, retrying
 
@@ -30,16 +30,7 @@ async def block(risky, *args, **options):
         return await call(risky)
 
 
-async def generator(risky, *args, **options):
-    @retry(*args, **options)
-    async def source():
-        yield await risky()
-
-    (item,) = [item async for item in source()]
-    return item
-
-
-@pytest.fixture(params=[decorator, loop, block, generator], ids=lambda form: form.__name__)
+@pytest.fixture(params=[decorator, loop, block, generator_async], ids=lambda form: form.__name__)
 def start(request, own_waits):
     """The coroutine of a call; unlike those of *ways*, its attempts suspend nowhere."""
     return request.param

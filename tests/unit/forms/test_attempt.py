@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
@@ -288,3 +290,36 @@ class TestAfterALoop:
         assert attempts[0].error is first
         assert first.__traceback__ is None
         assert [attempt.succeeded for attempt in attempts] == [False, True]
+
+
+class TestReason:
+    """`attempt.reason`: why the call gave up, None otherwise."""
+
+    def test_none(self, way):
+        """Before each attempt, at a retry and at a success."""
+        reasons = []
+
+        def note(attempt):
+            reasons.append(attempt.reason)
+
+        way.run(
+            Flaky([Lost, "value"]), 3, wait=0, before_attempt=note, on_retry=note, on_success=note
+        )
+        assert reasons == [None] * 4
+
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"attempts": 2, "wait": 0}, "attempts"),
+            ({"timeout": 5, "wait": 10}, "timeout"),
+            ({"on": OSError}, "not retryable"),
+            ({"wait": lambda attempt: math.inf}, "wait"),
+        ],
+        ids=["attempts", "timeout", "not retryable", "wait"],
+    )
+    def test_in_on_give_up(self, way, fields, reason):
+        """One of the words of the record."""
+        reasons = []
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost]), **fields, on_give_up=lambda a: reasons.append(a.reason))
+        assert reasons == [reason]

@@ -105,19 +105,3 @@ class TestWithoutRaising:
             return await outcome(task)
 
         assert run_async(main()) is error
-
-
-class TestPlainFunctions:
-    """An async block takes what its function returns, and awaits it if it must be."""
-
-    @pytest.mark.parametrize("options", [{}, {"attempt_timeout": 5}], ids=str)
-    def test_a_plain_function(self, options):
-        """Retried as any other."""
-        flaky = Flaky([Lost, "value"])
-
-        async def main():
-            async with retrying(**options) as call:
-                return await call(flaky)
-
-        assert run_async(main()) == "value"
-        assert flaky.calls == 2

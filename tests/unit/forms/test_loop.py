@@ -283,3 +283,23 @@ class TestIterators:
         assert aiter(passes) is passes
         run_async(falling_off_async(passes, flaky := Flaky([Lost, "value"])))
         assert flaky.calls == 2
+
+
+class TestTheAsyncIterator:
+    """Its end comes when it is awaited, as that of any other asynchronous iterator."""
+
+    def test_with_a_default(self):
+        """``anext(passes, default)`` gives the default after a success."""
+
+        async def main():
+            passes = aiter(retrying(2, wait=0))
+            async with await anext(passes):
+                pass
+            # Made first by itself: where this raises, the next line crashes the interpreter.
+            end = passes.__anext__()
+            try:
+                await end
+            except StopAsyncIteration:
+                return await anext(passes, "default")
+
+        assert run_async(main()) == "default"

@@ -11,7 +11,7 @@ import warnings
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
-from retrying_elegant import backoff, retry, retrying, web
+from retrying_elegant import RetryBudget, backoff, retry, retrying, web
 
 DID_YOU_MEAN = re.compile("did you mean", re.IGNORECASE)
 
@@ -340,3 +340,48 @@ class TestPlainForInACoroutine:
             with attempt:
                 attempt.result = flaky()
         return attempt.result
+
+
+def run_with_errors(error, **fields):
+    """What comes of a regular loop in an `async def`, warnings being errors."""
+
+    async def main():
+        for attempt in retrying(3, wait=1, **fields):
+            with attempt:
+                raise error
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_async(main())
+
+
+class TestTheWarningAsAnError:
+    """The same warning ends the call like whatever interrupts a wait; nothing is lost."""
+
+    def test_the_attempts_error(self):
+        """Is its context."""
+        error = Lost("down")
+        with pytest.raises(RuntimeWarning, match="async for") as caught:
+            run_with_errors(error)
+        assert caught.value.__context__ is error
+
+    def test_the_token(self):
+        """Is returned."""
+        budget = RetryBudget(5)
+        with pytest.raises(RuntimeWarning):
+            run_with_errors(Lost(), budget=budget)
+        assert budget.tokens == 5
+
+    def test_the_ending_hook(self):
+        """Runs once, with the attempt's error."""
+        ends, error = [], Lost("down")
+        with pytest.raises(RuntimeWarning):
+            run_with_errors(
+                error, on_give_up=lambda attempt: ends.append((attempt.number, attempt.error))
+            )
+        assert ends == [(1, error)]
+
+    def test_raises_false(self):
+        """Does not swallow it."""
+        with pytest.raises(RuntimeWarning):
+            run_with_errors(Lost(), raises=False)

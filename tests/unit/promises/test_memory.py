@@ -451,3 +451,9 @@ class TestRejectedResults:
 
         way.run(answering, 5, until=lambda answer: len(seen) == 3, wait=0, **options)
         assert seen == [0, 0, 0]
+
+    def test_the_last_one_is_kept(self, way):
+        """By the RetryError."""
+        with pytest.raises(RetryError) as caught:
+            way.run(Answer, 2, wait=0, until=lambda answer: False)
+        assert type(caught.value.result) is Answer
