@@ -10,6 +10,7 @@ takes a lock (see ``_atomic``).  Whether the libraries' own counters do is up to
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from weakref import WeakKeyDictionary
 
@@ -358,14 +359,22 @@ def _name(attempt: Attempt) -> str:
     return one_line(attempt.name)
 
 
+def _failure(attempt: Attempt) -> BaseException | None:
+    """Return what the log names: the error, or what ended the wait; None: a rejected result."""
+    # Observers are notified of an interruption while it is being handled.
+    return sys.exception() if attempt.reason == "interrupted" else attempt.error
+
+
 def _error(attempt: Attempt) -> str:
     """Return the name of the type of the error; ``result`` for a rejected result."""
-    return "result" if attempt.error is None else class_name(type(attempt.error))
+    error = _failure(attempt)
+    return "result" if error is None else class_name(type(error))
 
 
 def _text(attempt: Attempt) -> str:
     """Return what the log says of the failure after its type."""
-    return "not accepted" if attempt.error is None else one_line(attempt._text_of(attempt.error))
+    error = _failure(attempt)
+    return "not accepted" if error is None else one_line(attempt._text_of(error))
 
 
 def _reason(attempt: Attempt) -> str:

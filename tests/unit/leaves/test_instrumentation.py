@@ -927,6 +927,26 @@ class TestStructlog:
             way.run(Flaky([Lost, Wrong]), on=Lost)
         assert [event for event, _ in log.lines] == ["retrying", "gave up"]
 
+    @pytest.mark.parametrize("script", [Lost("gone"), 0], ids=["error", "result"])
+    def test_an_interrupted_wait(self, way, log, own_waits, caplog, script):
+        """The line names what ended the call, as that of the log does, not the attempt's error."""
+
+        def interrupt(seconds):
+            raise Wrong("too long")
+
+        async def interrupt_async(seconds):
+            if seconds:
+                raise Wrong("too long")
+
+        own_waits.setattr("time.sleep", interrupt)
+        own_waits.setattr("asyncio.sleep", interrupt_async)
+        with instrumentation.structlog(), pytest.raises(Wrong):
+            way.run(Flaky([script]), wait=60, until=bool)
+        _, (event, values) = log.lines
+        assert (event, values["reason"]) == ("gave up", "interrupted")
+        assert (values["error"], values["text"]) == ("Wrong", "too long")
+        assert caplog.records[-1].getMessage().endswith(": Wrong: too long")
+
     def test_without_log_level(self, way, log):
         """`log_level=None` disables the lines."""
         with instrumentation.structlog(), pytest.raises(Lost):
