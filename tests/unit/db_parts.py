@@ -5,6 +5,7 @@ What the real classes do is the subject of ``tests/integration/databases``.
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,15 @@ def meaning(error: Any) -> str:
     return "conflict" if conflict else "disconnected" if disconnected else "neither"
 
 
+@functools.cache  # some tests make every error from 0 to 60 000
+def _class(names: tuple[str, ...], base: type[BaseException]) -> type[BaseException]:
+    cls = base
+    for name in names:
+        module, _, plain = name.rpartition(".")
+        cls = type(plain, (cls,), {"__module__": module})
+    return cls
+
+
 def made(
     *names: str,
     args: tuple[Any, ...] = (),
@@ -27,11 +37,7 @@ def made(
     **attributes: Any,
 ) -> BaseException:
     """An error of the last of *names*, each a class that derives from the one before it."""
-    cls = base
-    for name in names:
-        module, _, plain = name.rpartition(".")
-        cls = type(plain, (cls,), {"__module__": module})
-    error = cls(*args)
+    error = _class(names, base)(*args)
     for name, value in attributes.items():
         setattr(error, name, value)
     error.__cause__ = cause

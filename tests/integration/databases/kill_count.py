@@ -91,6 +91,7 @@ class Payments:
             wait=backoff.exponential(0.02, cap=0.2),
             timeout=120,
             on_retry=forget,
+            log_level=None,  # there are hundreds, and a table to read
         )
         def pay(operation: str) -> None:
             if not open_now:
