@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import socket
 import struct
 import threading
@@ -24,6 +25,7 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from typing import Self
 
@@ -104,12 +106,16 @@ class ScriptedServer:
     """
     The server: a context manager that listens as long as its block runs.
 
+    Args:
+        tls: What it encrypts with; None: nothing.
+
     Attributes:
         requests: What has arrived, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
+        self._tls = tls
         self._scripts: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -132,8 +138,12 @@ class ScriptedServer:
             thread.join(PATIENCE)
 
     @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http{'s' if self._tls else ''}://{self.address}"
 
     def play(self, *steps: Any, path: str = "", query: str = "") -> str:
         """Give the URL of a path that plays *steps*, and forget the requests so far."""
@@ -181,9 +191,13 @@ class ScriptedServer:
         try:
             with client, suppress(OSError, ValueError):
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = Connection(client, number, self._over)
-                while self._answer(connection):
-                    pass
+                if self._tls:
+                    client.settimeout(PATIENCE)
+                    client = self._tls.wrap_socket(client, server_side=True)
+                with client:
+                    connection = Connection(client, number, self._over)
+                    while self._answer(connection):
+                        pass
         finally:
             with self._lock:
                 self._open.discard(number)
@@ -295,6 +309,36 @@ def HANG(connection: Connection, request: Received) -> bool:  # noqa: N802 - lik
     """No answer comes."""
     connection.wait_until_left()
     return False
+
+
+def tunnel(most: int | None = None) -> Any:
+    """
+    Answer CONNECT as a proxy does that reaches the server.
+
+    Args:
+        most: The connection is reset when the server has sent so many bytes; None: never.
+    """
+
+    def step(connection: Connection, request: Received) -> bool:
+        host, _, port = request.target.rpartition(":")
+        with socket.create_connection((host, int(port)), PATIENCE) as server:
+            connection.socket.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            left, ends = most, {connection.socket: server, server: connection.socket}
+            while not connection.over.is_set():
+                if left == 0:
+                    reset_on_close(connection.socket)
+                    return False
+                for end in select.select([*ends], [], [], 0.02)[0]:
+                    data = end.recv(1 << 16)
+                    if not data:
+                        return False
+                    if left is not None and end is server:
+                        data = data[:left]
+                        left -= len(data)
+                    ends[end].sendall(data)
+        return False
+
+    return step
 
 
 def flood(status: int, sent: list[int] | None = None) -> Any:

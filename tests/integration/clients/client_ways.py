@@ -30,9 +30,18 @@ import requests
 from retrying_elegant import clients, given_up
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 PATIENCE = 5.0  # seconds that a client waits, where a test does not say
+
+
+@dataclass
+class Trust:
+    """The authority whose certificates a client accepts: clients want it in one form or another."""
+
+    context: ssl.SSLContext | None = None
+    path: str | None = None
 
 
 @dataclass
@@ -51,11 +60,14 @@ class Answer:
 def requests_session(policy: Any, options: dict[str, Any], pool: int) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
+    session.proxies = {"https": options.pop("proxy", "")}
+    session.verify = options.pop("trust", Trust()).path or True
     if options.pop("bare", False):
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=pool, pool_block=True)
     else:
         adapter = clients.requests(policy, pool_maxsize=pool, pool_block=True, **options)
     session.mount("http://", adapter)
+    session.mount("https://", adapter)
     return session
 
 
@@ -119,7 +131,9 @@ class Httpx:
 
     def __init__(self, policy: Any, pool: int, timeout: float, options: dict[str, Any]) -> None:
         bare = options.pop("bare", False)
-        made = {name: options.pop(name) for name in ("event_hooks", "auth") if name in options}
+        own = ("event_hooks", "auth", "proxy", "http1", "http2")
+        made = {name: options.pop(name) for name in own if name in options}
+        made["verify"] = options.pop("trust", Trust()).context or True
         limits = self.library.Limits(max_connections=pool)
         self.client = self.make(limits=limits, timeout=timeout, trust_env=False, **made)
         if not bare:
@@ -241,9 +255,11 @@ class Aiohttp:
         limits = aiohttp.ClientTimeout(
             total=options.pop("total", None), sock_connect=timeout, sock_read=timeout
         )
-        made = {name: options.pop(name) for name in ("raise_for_status",) if name in options}
+        own = ("raise_for_status", "proxy")
+        made = {name: options.pop(name) for name in own if name in options}
+        context = options.pop("trust", Trust()).context or True
         middlewares = [] if bare else [clients.aiohttp(policy, **options)]
-        connector = aiohttp.TCPConnector(limit=pool)
+        connector = aiohttp.TCPConnector(limit=pool, ssl=context)
         return aiohttp.ClientSession(
             connector=connector, timeout=limits, middlewares=middlewares, **made
         )
@@ -300,7 +316,12 @@ class Urllib:
 
     def __init__(self, policy: Any, pool: int, timeout: float, options: dict[str, Any]) -> None:
         self.timeout = timeout
-        handlers: list[Any] = [urllib.request.ProxyHandler({})]
+        proxies = {"https": options.pop("proxy")} if "proxy" in options else {}
+        context = options.pop("trust", Trust()).context
+        handlers: list[Any] = [
+            urllib.request.ProxyHandler(proxies),
+            urllib.request.HTTPSHandler(context=context),
+        ]
         if not options.pop("bare", False):
             handlers.append(clients.urllib(policy, **options))
         self.client = urllib.request.build_opener(*handlers)

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
+import trustme
 from client_server import ScriptedServer
-from client_ways import WAYS
+from client_ways import WAYS, Trust
 
 
 @pytest.fixture(scope="session")
 def server():
     with ScriptedServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def secure(authority):
+    """A server with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with ScriptedServer(context) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def trust(authority, tmp_path_factory):
+    """What a client must be given to accept its certificate."""
+    path = tmp_path_factory.mktemp("trust") / "authority.pem"
+    authority.cert_pem.write_to_path(path)
+    return Trust(ssl.create_default_context(cafile=path), str(path))
 
 
 @pytest.fixture(params=WAYS, ids=repr)

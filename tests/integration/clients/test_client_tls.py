@@ -1,98 +1,43 @@
-"""TLS under whole clients: a handshake that fails was never sent, and the user's settings apply."""
+"""TLS under whole clients: as without it, and the user's settings apply."""
 
 from __future__ import annotations
 
-import http.server
-import ssl
-import threading
-import urllib.error
+import gc
 import urllib.request
 
-import httpx
 import pytest
-import requests
-import trustme
+from client_server import RESET, reply
 
 from retrying_elegant import Policy, clients, web
 
 QUICK = Policy(4, on=web.transient, wait=0)
 
 
-class Answers(http.server.BaseHTTPRequestHandler):
-    count = 0
-
-    def do_GET(self):
-        type(self).count += 1
-        self.send_response(503 if self.count % 2 else 200)
-        self.send_header("Content-Length", "4")
-        self.end_headers()
-        self.wfile.write(b"done")
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def secure(authority):
-    """A URL with a certificate of *authority*, which fails every other time."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 class TestTls:
-    """Over TLS as without it."""
+    """A request is retried like any other."""
 
-    def test_urllib_with_a_context(self, secure, authority):
-        """The handler passes requests on to the user's own HTTPSHandler."""
-        context = ssl.create_default_context()
-        authority.configure_trust(context)
-        https = urllib.request.HTTPSHandler(context=context)
+    def test_retried(self, way, secure, trust):
+        """After a failed response, and on another connection."""
+        url = secure.play(reply(503, b"x" * 50_000), RESET, reply(200, b"done"))
+        with way.session(QUICK, pool=1, trust=trust) as session:
+            assert session.fetch("PUT", url, b"data").body == b"done"
+        assert secure.bodies == [b"data"] * 3
+        gc.collect()  # a pool of urllib3 closes what it holds when it is collected
+        assert secure.settles(0)
+
+    def test_a_certificate_that_fails(self, way, secure):
+        """It will fail again: once."""
+        attempts = []
+        policy = QUICK.replace(before_attempt=attempts.append)
+        with way.session(policy) as session, pytest.raises(Exception, match="VERIFY_FAILED"):
+            session.fetch("GET", secure.play(reply(200)))
+        assert len(attempts) == 1
+        assert secure.requests == []
+
+    def test_urllib_with_a_context(self, secure, trust):
+        """The handler passes requests on to the user's own HTTPSHandler, before or after it."""
+        https = urllib.request.HTTPSHandler(context=trust.context)
         for handlers in ((https, clients.urllib(QUICK)), (clients.urllib(QUICK), https)):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
-            with opener.open(secure, timeout=5) as response:
+            with opener.open(secure.play(reply(503), reply(200, b"done")), timeout=5) as response:
                 assert response.read() == b"done"
-
-    def test_requests(self, secure, authority, tmp_path):
-        """`verify` applies, and a body is read within bounds."""
-        path = tmp_path / "authority.pem"
-        authority.cert_pem.write_to_path(path)
-        with requests.Session() as session:
-            session.trust_env = False
-            session.mount("https://", clients.requests(QUICK))
-            assert session.get(secure, verify=str(path), timeout=5).content == b"done"
-
-    def test_httpx(self, secure, authority):
-        """Likewise."""
-        context = ssl.create_default_context()
-        authority.configure_trust(context)
-        with clients.httpx(httpx.Client(verify=context, trust_env=False), QUICK) as client:
-            assert client.get(secure).content == b"done"
-
-    def test_a_certificate_that_fails(self, secure):
-        """It will fail again: once."""
-        counts = []
-        policy = QUICK.replace(before_attempt=lambda attempt: counts.append(attempt.number))
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), clients.urllib(policy)
-        )
-        with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
-            opener.open(secure, timeout=5)
-        with (
-            clients.httpx(httpx.Client(trust_env=False), policy) as client,
-            pytest.raises(httpx.ConnectError),
-        ):
-            client.get(secure)
-        assert counts == [1, 1]
