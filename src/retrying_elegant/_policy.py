@@ -245,7 +245,7 @@ class Policy(Value):
               1    0.000    0.000    0.000    0.000    0.000
               2    0.500    0.750    1.000    0.500    1.000
              3?    1.000    1.500    2.000    1.500    2.000
-        ?: may not start, for the timeout of 2 s may have passed
+        ?: may not start, as the timeout of 2 s may have passed
         """
         from ._preview import preview
 

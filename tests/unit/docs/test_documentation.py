@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 from importlib.util import find_spec
 
@@ -52,6 +53,20 @@ class TestDocstrings:
         """Waits are skipped."""
         found = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
         assert found.failed == 0
+
+    def test_those_of_methods_run_too(self):
+        """Also of classes that name the package as their module: testmod skips these."""
+        runner, ran = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS), set()
+        for module in MODULES:
+            for name, value in vars(module).items():
+                moved = isinstance(value, type) and value.__module__ == retrying_elegant.__name__
+                if moved and f"\nclass {name}" in inspect.getsource(module):
+                    finder = doctest.DocTestFinder(exclude_empty=True)
+                    for test in finder.find(value, name, module=False, globs=vars(module).copy()):
+                        runner.run(test)
+                        ran |= {test.name} if test.examples else set()
+        assert runner.failures == 0
+        assert {"Policy.replace", "Policy.preview"} <= ran
 
     def test_public_names_have_examples(self):
         """Each public class and function shows how it is used."""
