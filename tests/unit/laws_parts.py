@@ -241,6 +241,16 @@ EXCEPTIONS: list[dict[str, Any]] = [{}] * 8 + [
 OUTCOMES = [*[Lost] * 7, Wrong, (Lost,), Again(3), Answer(accepted=True), Halt]
 AT = [None] * 9 + ["stop in attempt", "stop in wait", "halt", "intrude"]
 LEFT = [None, None, 0, 1, 2, 3]
+MORE: list[dict[str, Any]] = [
+    {"attempts": 3}, {"most": 6}, {"unless": frozenset([Wrong])}, {"polls": True}, {"hint": 2},
+    {"waits": (2, 0, 4), "step": None}, {"waits": (1, 3), "calls": True, "step": None, "last": 6},
+    {"timeout": 40}, {"reset_after": 2}, {"reset_after": 3}, {"stops": True}, {"capacity": 3},
+]  # fmt: skip
+FAILURES = [*[Lost] * 12, Wrong, (Lost,), (Lost, Wrong), Again(2), Again(None)]
+FAILURES += [Answer(accepted=False), Answer(accepted=False, otherwise=Again(2))]
+OTHERS = [*FAILURES, Answer(accepted=True), Halt]
+EVENTFUL = [None] * 30 + events
+HELD = [0] * 10 + [5, 20]
 
 
 def simple_case(chance: Random) -> tuple[Rules, list[list[Step]], list[Bound]]:
@@ -279,6 +289,23 @@ def simple_case(chance: Random) -> tuple[Rules, list[list[Step]], list[Bound]]:
     return rules._replace(**one(EXCEPTIONS)), calls, bounds
 
 
+def long_case(chance: Random) -> tuple[Rules, list[list[Step]], list[Bound]]:
+    """Rules of several kinds at once, and calls of many attempts: chance draws these too."""
+    one = chance.choice
+    rules, calls, _ = simple_case(chance)
+    rules = rules._replace(attempts=None, timeout=None, capacity=None, most=None)
+    for change in chance.sample(MORE, 5):
+        rules = rules._replace(**change)
+
+    def step() -> Step:
+        takes = one([0, 0, 1, 3, 6, -7])
+        return Step(takes, one(OTHERS), one(HELD), one(HELD), one(EVENTFUL))
+
+    calls = [[step() for _ in script] for script in calls]
+    bounds = [Bound(chance.randint(5, 60), chance.randint(0, 3), one(LEFT))]
+    return rules, calls, one([[], bounds])
+
+
 def played(script: list[Step]) -> Iterator[Step]:
     """The steps of *script*, and then a success for ever."""
     return itertools.chain(script, itertools.repeat(Step(0, Answer(accepted=True))))
@@ -308,6 +335,7 @@ class Model:
         self.rules, self.state = rules, state
         self.block, self.watched = block, watched
         self.now = self.start = self.slept = 0.0  # since the start of the call
+        self.waited = 0.0  # before this attempt
         self.number, self.made = 1, 0
         self.history: list[str] = []
         self.events: list[Any] = []
@@ -335,10 +363,10 @@ class Model:
         return min(moments, default=math.inf) - self.start
 
     @property
-    def times(self) -> tuple[float, float | None]:
-        """What ``attempt.elapsed`` and ``attempt.remaining`` show."""
+    def times(self) -> tuple[float, float, float | None]:
+        """What ``attempt.waited``, ``attempt.elapsed`` and ``attempt.remaining`` show."""
         left = None if self.limit == math.inf else max(self.limit - self.elapsed, 0)
-        return self.elapsed, left
+        return self.waited, self.elapsed, left
 
     def credit(self) -> None:
         self.state.tokens = min(self.state.tokens + self.rules.refill, self.rules.full)
@@ -392,8 +420,8 @@ class Model:
         rules, state, began = self.rules, self.state, self.now - step.takes
         earlier = self.made - self.number
         if rules.reset_after is not None and self.now - began >= rules.reset_after:
-            earlier, self.number, self.start, self.slept = self.made - 1, 1, self.now, 0
-            self.history = []
+            earlier, self.number, self.start = self.made - 1, 1, self.now
+            self.waited, self.slept, self.history = 0, 0, []
             self.credit()
         what = "result not accepted"
         if not isinstance(step.outcome, Answer):
@@ -423,6 +451,7 @@ class Model:
             state.tokens += 1000  # the retry was decided, and then not made
             return outcome
         self.number += 1
+        self.waited = wait
         self.slept += wait
         return None
 
@@ -509,8 +538,8 @@ class World:
     def watched(self) -> Policy:
         """The policy with hooks that write down what they see."""
 
-        def times(attempt: Any) -> tuple[float, float | None]:
-            return attempt.elapsed, attempt.remaining
+        def times(attempt: Any) -> tuple[float, float, float | None]:
+            return attempt.waited, attempt.elapsed, attempt.remaining
 
         def before_attempt(attempt: Any) -> None:
             self.events.append(("before", attempt.number, *times(attempt)))

@@ -18,6 +18,7 @@ from laws_parts import (
     World,
     bounds,
     calls,
+    long_case,
     rules,
     simple_case,
     unwatched,
@@ -52,10 +53,11 @@ def laws_hold(
 class TestDecision:
     """Healthy? → filters → stop → attempts → timeout passed? → wait → past it? → budget."""
 
-    @given(rules, calls, st.just([]) | bounds)
-    def test_it_is_that_of_the_model(self, some_way, rules, calls, bounds):
+    @given(rules, calls, st.just([]) | bounds, chances)
+    def test_it_is_that_of_the_model(self, some_way, rules, calls, bounds, chance):
         """Call after call: the events, the outcome, the record, and the tokens of the budget."""
         laws_hold(some_way, rules, calls, bounds)
+        laws_hold(some_way, *long_case(chance))
 
     @given(chances)
     def test_where_nothing_observes_it(self, some_way, chance):
