@@ -19,7 +19,16 @@ from weakref import ref
 
 from retrying_elegant import _async, _async_backend, _checks, _sync
 
-from ._shared import MOST_BYTES, MOST_SECONDS, AsyncAttempt, Body, Exchange, Rules, sign_late
+from ._shared import (
+    CUT_OFF,
+    MOST_BYTES,
+    MOST_SECONDS,
+    AsyncAttempt,
+    Body,
+    Exchange,
+    Rules,
+    sign_late,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,7 +280,7 @@ class _SyncExchange(_Exchange):
                     break
             else:
                 is_whole = True
-        except Exception:  # noqa: BLE001, S110 - cut off: reading it again will raise
+        except (*CUT_OFF, self._library.HTTPError):
             pass
         finally:
             _close_quietly(response)

@@ -8,7 +8,7 @@ which the timeout of an open stream is set; without these, it stays cut.
 
 from __future__ import annotations
 
-from http.client import IncompleteRead
+from http.client import HTTPException, IncompleteRead
 from types import GeneratorType
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -17,6 +17,7 @@ try:
     from requests.adapters import HTTPAdapter
     from requests.exceptions import ContentDecodingError, HTTPError, UnrewindableBodyError
     from urllib3 import HTTPResponse, Timeout
+    from urllib3.exceptions import HTTPError as TransportError
 except ImportError as missing:
     raise ImportError(
         "clients.requests needs requests: install it with `pip install requests`", name="requests"
@@ -25,6 +26,7 @@ except ImportError as missing:
 from retrying_elegant import _checks, _sync
 
 from ._shared import (
+    CUT_OFF,
     MOST_BYTES,
     Body,
     Exchange,
@@ -179,7 +181,7 @@ class _Exchange(Exchange):
                         break
                 else:
                     is_whole = not limit.has_passed
-        except Exception:  # noqa: BLE001, S110 - cut off: reading it again will raise
+        except (*CUT_OFF, HTTPException, TransportError):
             pass
         finally:
             if not is_whole:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import urllib.request
-from http.client import IncompleteRead
+from http.client import HTTPException, IncompleteRead
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.response import addinfourl
@@ -17,7 +17,7 @@ from urllib.response import addinfourl
 from retrying_elegant import _sync
 from retrying_elegant._giveup import given_up, sign
 
-from ._shared import MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit, set_timeout
+from ._shared import CUT_OFF, MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit, set_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _Exchange(Exchange):
                         break
                 else:
                     is_whole = not limit.has_passed and not response.length
-        except Exception:  # noqa: BLE001, S110 - cut off: reading it again will raise
+        except (*CUT_OFF, HTTPException):
             pass
         finally:
             response.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import threading
 import time
 
@@ -126,6 +127,27 @@ class TestConnections:
             with pytest.raises(Interrupted):
                 session.fetch("GET", server.play(reply(503, b"x" * 500_000)))
             session.discard(session.fetch("GET", server.play(reply(200))))
+
+    def test_a_soft_time_limit_while_a_failed_response_is_read(self, sync_way, server):
+        """What a signal handler raises there ends the call, as in a wait."""
+
+        class Limit(Exception):
+            pass
+
+        def limit(number, frame):
+            raise Limit
+
+        before = signal.signal(signal.SIGALRM, limit)
+        try:
+            with sync_way.session(QUICK, pool=1, timeout=5) as session:
+                url = server.play(trickle(503), reply(200))
+                signal.setitimer(signal.ITIMER_REAL, 0.5)
+                with pytest.raises(Limit) as caught:
+                    session.fetch("GET", url)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert given_up(caught.value).reason == "interrupted"
 
 
 def closed(response):

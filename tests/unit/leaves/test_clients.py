@@ -726,6 +726,23 @@ class TestUrllib:
 
         assert opened(Network(Broken(503), Response(200))).status == 200
 
+    def test_an_error_that_is_not_of_the_body(self):
+        """As a signal handler raises it: it ends the call, and the response is closed."""
+
+        class Limit(Exception):
+            pass
+
+        class Interrupted(Response):
+            def read(self, size=-1):
+                raise Limit
+
+        failed = Interrupted(503)
+        with pytest.raises(Limit) as caught:
+            opened(Network(failed, Response(200)))
+        assert given_up(caught.value).reason == "interrupted"
+        assert isinstance(caught.value.__context__, urllib.error.HTTPError)
+        assert failed.closed
+
     def test_an_interrupt_closes_the_response(self):
         """It will not be returned."""
         failed = Response(503)
