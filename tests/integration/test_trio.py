@@ -16,7 +16,16 @@ import weakref
 import pytest
 from forms import ASYNC, Script, recorder
 
-from retrying_elegant import RetryBudget, RetryError, TryAgain, given_up, retry, retrying, testing
+from retrying_elegant import (
+    RetryBudget,
+    RetryError,
+    TryAgain,
+    deadline,
+    given_up,
+    retry,
+    retrying,
+    testing,
+)
 
 trio = pytest.importorskip("trio", reason="the package trio is not installed")
 trio_testing = pytest.importorskip("trio.testing", reason="the package trio is not installed")
@@ -536,6 +545,80 @@ class TestStop:
         with pytest.raises(RuntimeError, match="belongs to another event loop or lib") as caught:
             asyncio.run(form(Script(error), wait=60, stop=trio.Event()))
         assert caught.value.__context__ is error
+
+
+class TestDeadline:
+    """It binds what `start_soon` and `trio.to_thread` start inside, and nothing once it is left."""
+
+    @staticmethod
+    async def reason(form, **options):
+        with pytest.raises(Lost) as caught:
+            await form(Script(Lost), 3, wait=60, **options)
+        return given_up(caught.value).reason
+
+    def test_in_a_nursery(self, form):
+        """Tasks that were started inside, in a nursery of inside or outside."""
+        reasons = []
+
+        async def call():
+            reasons.append(await self.reason(form))
+
+        async def main():
+            async with trio.open_nursery() as outside:
+                with deadline(10):
+                    async with trio.open_nursery() as inside:
+                        inside.start_soon(call)
+                        outside.start_soon(call)
+                        await call()
+                        await trio.testing.wait_all_tasks_blocked()
+
+        run(main)
+        assert reasons == ["timeout"] * 3
+
+    def test_tasks_that_outlive_it(self, form):
+        """They are free again."""
+        reasons = []
+
+        async def later():
+            await trio.sleep(1)
+            reasons.append(await self.reason(form))
+
+        async def main():
+            async with trio.open_nursery() as outside:
+                with deadline(10):
+                    outside.start_soon(later)
+                    await trio.testing.wait_all_tasks_blocked()
+
+        run(main)
+        assert reasons == ["attempts"]
+
+    def test_tasks_started_outside(self, form):
+        """They run at the same time, and are not bound."""
+        reasons = []
+
+        async def call():
+            await trio.testing.wait_all_tasks_blocked()
+            assert deadline.current() is None
+            reasons.append(await self.reason(form))
+
+        async def main():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(call)
+                with deadline(10):
+                    await trio.sleep(500)
+
+        run(main)
+        assert reasons == ["attempts"]
+
+    def test_in_a_thread(self):
+        """trio copies the context too."""
+
+        async def main():
+            with deadline(10):
+                return await trio.to_thread.run_sync(deadline.current), deadline.current()
+
+        there, here = run(main)
+        assert there is here is not None
 
 
 class TestConcurrency:

@@ -142,3 +142,44 @@ class TestSharing:
         """
         expected = [(name, number) for name in "abc" for number in (1, 2)]
         assert run(patched, script) == [repr(expected)]
+
+
+class TestStop:
+    """An event that another greenlet sets ends a wait: `threading.Event`, or gevent's own."""
+
+    @order
+    @pytest.mark.parametrize("event", ["threading.Event", "gevent.event.Event"])
+    def test_in_a_wait(self, patched, event):
+        """Of a minute."""
+        script = f"""
+            import threading, gevent.event
+            stop = {event}()
+            gevent.spawn_later(0.1, stop.set)
+            start = time.monotonic()
+            try:
+                retry(wait=60, stop=stop)(down)()
+            except ConnectionError as error:
+                print(given_up(error).reason, time.monotonic() - start < 10)
+        """
+        assert run(patched, script) == ["stopped True"]
+
+
+class TestDeadline:
+    """Each greenlet has a context of its own."""
+
+    @order
+    def test_in_greenlets(self, patched):
+        """One that is spawned inside is not bound, unless it is handed the context."""
+        script = """
+            from contextvars import copy_context
+            from retrying_elegant import deadline
+
+            def current():
+                return deadline.current() is not None
+
+            with deadline(10):
+                free, bound = gevent.spawn(current), gevent.spawn(copy_context().run, current)
+                gevent.joinall([free, bound])
+                print(free.value, bound.value, current())
+        """
+        assert run(patched, script) == ["False True True"]
