@@ -270,7 +270,7 @@ def _odbc(error: BaseException) -> str | None:
     if words.startswith(f"[{state}] ["):
         if "SQL Server" in origin:
             numbers = _SQL_SERVER
-        elif "[ma-" in origin or "MariaDB" in origin or "MySQL" in origin:
+        elif "[ma-" in origin or "MySQL" in origin:  # MariaDB's driver, or MySQL's
             numbers = _MYSQL
     if number.isdecimal() and int(number) in numbers:
         return numbers[int(number)] if numbers is _SQL_SERVER else _mysql_number(int(number), words)

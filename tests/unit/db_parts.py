@@ -68,8 +68,10 @@ def odbc(state: str, text: str = "") -> Any:
     return made("pyodbc.Error", "pyodbc.OperationalError", args=(state, f"[{state}] {text}"))
 
 
-# Of the one number that MySQL and MariaDB use differently, the text decides.
-MYSQL_TEXT = "The client was disconnected by the server because of inactivity"
+def mysql_text(number: int) -> str:
+    """Where MySQL and MariaDB use the same number differently, MySQL's."""
+    inactive = "The client was disconnected by the server because of inactivity"
+    return inactive if number == 4031 else "why"
 
 
 def odbc_sql_server(number: int, state: str = "42000", of: str = "[SQL Server]") -> Any:
@@ -78,21 +80,24 @@ def odbc_sql_server(number: int, state: str = "42000", of: str = "[SQL Server]")
 
 
 def odbc_mariadb(number: int, state: str = "HY000") -> Any:
-    return odbc(state, f"[ma-3.1.15][10.11.19-MariaDB]{MYSQL_TEXT} ({number}) (SQLExecDirectW)")
+    return odbc(
+        state, f"[ma-3.1.15][10.11.19-MariaDB]{mysql_text(number)} ({number}) (SQLExecDirectW)"
+    )
 
 
 def odbc_mysql(number: int, state: str = "HY000") -> Any:
     driver = "[MySQL][ODBC 8.0(w) Driver][mysqld-8.0.33]"
-    return odbc(state, f"{driver}{MYSQL_TEXT} ({number}) (SQLExecDirectW)")
+    return odbc(state, f"{driver}{mysql_text(number)} ({number}) (SQLExecDirectW)")
 
 
 def pymysql(number: int, kind: str = "OperationalError", package: str = "pymysql.err") -> Any:
-    return made(f"{package}.MySQLError", f"{package}.{kind}", args=(number, MYSQL_TEXT))
+    return made(f"{package}.MySQLError", f"{package}.{kind}", args=(number, mysql_text(number)))
 
 
-def mysql_connector(number: int, text: str = MYSQL_TEXT, kind: str = "InternalError") -> Any:
+def mysql_connector(number: int, text: str | None = None, kind: str = "InternalError") -> Any:
     package = "mysql.connector.errors"
-    return made(f"{package}.Error", f"{package}.{kind}", args=(number, text), errno=number)
+    args = (number, mysql_text(number) if text is None else text)
+    return made(f"{package}.Error", f"{package}.{kind}", args=args, errno=number)
 
 
 def sqlite(code: int, text: str = "database is locked") -> Any:

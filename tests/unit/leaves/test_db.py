@@ -327,6 +327,11 @@ class TestMySQL:
         odbc = parts.odbc("HY000", f"[ma-3.1.15][10.11.19-MariaDB]{text} (4031) (SQLExecDirectW)")
         assert meaning(odbc) == "neither"
 
+    def test_of_the_odbc_driver_itself(self):
+        """MariaDB's names only itself where it did not connect."""
+        text = "[ma-3.1.15]Can't connect to server on '127.0.0.1' (111) (2002) (SQLDriverConnect)"
+        assert meaning(parts.odbc("HY000", text)) == "disconnected"
+
     def test_no_other_number(self):
         """Among them 1045 (access denied), 1062 (duplicate), 1064 (syntax) and 3024 (too slow)."""
         assert wrong(MYSQL, lambda number: meaning(parts.pymysql(number))) == {}
@@ -557,6 +562,7 @@ class TestLibpq:
             ('FATAL:  password authentication failed for user "x"', "neither"),
             ('ВАЖНО:  роль "x" не существует', "neither"),
             ("fe_sendauth: no password supplied", "neither"),
+            ("authentication method 10 not supported", "neither"),
             ("SSL error: certificate verify failed", "neither"),
             ("server does not support SSL, but SSL was required", "neither"),
             ("FATAL:  the database system is starting up", "disconnected"),
@@ -1172,6 +1178,13 @@ class TestInPolicies:
 
 class TestImports:
     """Nothing is imported to know an error."""
+
+    def test_names(self):
+        """`from retrying_elegant.db import *` gives the two predicates."""
+        names = {}
+        exec("from retrying_elegant.db import *", names)
+        assert names.keys() - {"__builtins__"} == {"conflict", "disconnected"}
+        assert names["conflict"](parts.psycopg("40001"))
 
     def test_no_driver(self):
         """Nor anything of the standard library that was not there; all drivers may be installed."""
