@@ -421,8 +421,12 @@ class FlakyServer:
             raise
         self.address: tuple[str, int] = self._listener.getsockname()
         try:
+            # Where the loopback interface is down, one can listen on it, but not connect.
+            with socket.create_connection(self.address):
+                self._listener.accept()[0].close()
             self._start(self._accept)
-        except RuntimeError:
+        except (OSError, RuntimeError) as error:
+            self.trouble = error
             self._listener.close()
             raise
         return self

@@ -147,6 +147,16 @@ class TestDemoCannotRun:
         assert main.main([]) == 1
         assert capsys.readouterr().err == self.MESSAGE
 
+    def test_no_loopback(self, monkeypatch, capsys):
+        """The server listens, and cannot be reached, as in a sandbox without a network."""
+
+        def unreachable(address, *args):
+            raise OSError(101, "Network is unreachable")
+
+        monkeypatch.setattr(socket, "create_connection", unreachable)
+        assert main.main([]) == 1
+        assert capsys.readouterr().err.endswith("cannot run: [Errno 101] Network is unreachable\n")
+
     def test_no_network(self, monkeypatch, capsys):
         """Likewise."""
 
