@@ -45,9 +45,7 @@ def wrap(client: Any, policy: Any, idempotent: Any) -> None:
     library, is_async = _kind_of(client)
     send = client.send
     if hasattr(send, _WRAPPED):
-        raise ValueError(
-            "client: expected one that does not retry yet; this one was wrapped before"
-        )
+        raise ValueError("client: expected a client that has not been wrapped before")
     rules = Rules("clients.httpx", policy, idempotent, is_async=is_async)
     # A bound method of the client would create a reference cycle of client and wrapper.
     if "send" in vars(client):
