@@ -35,9 +35,13 @@ def wrap(
     budget = policy.budget
     is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
 
+    known: Any = None  # the class of an error that was last found to be retried always
+
     async def plain(*args: Any, **kwargs: Any) -> Any:
+        nonlocal known
         start = _clock.time.monotonic()
-        before = _async_backend.cancellations()
+        task = _async_backend.current_task()
+        before = task.cancelling()
         attempt = None
         try:
             while True:
@@ -48,11 +52,15 @@ def wrap(
                 except Exception as error:
                     if attempt is None:
                         attempt = Attempt(policy, name, start, args, kwargs)
-                    now = _clock.time.monotonic()
-                    if (
-                        _async_backend.cancellations() > before
-                        or not _decision.retry_simply(attempt, error, now)
-                    ) and not await settle(attempt, error, before=before):
+                    kind, now = type(error), _clock.time.monotonic()
+                    if kind is not known and _decision.is_always_retried(policy, kind):
+                        known = kind
+                    is_simple = (
+                        kind is known
+                        and task.cancelling() <= before
+                        and _decision.retry_simply(attempt, error, kind, now)
+                    )
+                    if not is_simple and not await settle(attempt, error, before=before):
                         raise
                 else:
                     if budget is not None:
@@ -61,7 +69,11 @@ def wrap(
                         _decision.succeed(attempt, value)
                         _reporting.end(attempt)
                     return value
-                if is_quiet and not _reporting.retry_observers and not _deadline.innermost():
+                if (
+                    is_quiet
+                    and not _reporting.retry_observers
+                    and (is_simple or not _deadline.innermost())
+                ):
                     # What `next_attempt` would do, without a coroutine around the sleep: tasks
                     # wait by the ten thousand, each with its frames.
                     _reporting.retry(attempt)
@@ -85,13 +97,13 @@ def wrap(
                 attempt = following
                 attempt._stage = RUNNING
                 del following  # as below
-                before = _async_backend.cancellations()
+                before = task.cancelling()
         except BaseException:
             if attempt is not None:
                 _decision.leave(attempt)
             raise
         finally:
-            del attempt  # the error's traceback holds this frame
+            del attempt, task  # the error's traceback holds this frame, and the task the error
 
     async def watched(*args: Any, **kwargs: Any) -> Any:
         start = _clock.time.monotonic()

@@ -140,41 +140,67 @@ def _neither() -> RuntimeError:
 _current_task: Any = None
 _current_tasks: Any = None
 _running_loop: Any = None
+_known: Any = None  # a class of tasks that count their cancellations: the one last seen
 
 
-def _find_tasks() -> int:
-    """Find where asyncio keeps the current task, and return how often that was canceled."""
+class _NoTask:
+    """What stands for the current task where there is none, or one that does not count."""
+
+    def cancelling(self) -> int:
+        return 0
+
+
+_NO_TASK: Any = _NoTask()
+
+if sys.version_info >= (3, 12):  # pragma: no cover - coverage is measured on 3.11
+
+    def current_task() -> Any:
+        """Return the current task of asyncio, or a stand-in; either has ``cancelling()``."""
+        try:
+            task = _current_task()
+        except RuntimeError:  # no event loop
+            return _NO_TASK
+        except TypeError:  # not found yet
+            return _find_task()
+        return task if type(task) is _known else _counting(task)
+
+else:  # pragma: no branch - likewise
+
+    def current_task() -> Any:
+        """Return the current task of asyncio, or a stand-in; either has ``cancelling()``."""
+        try:
+            task = _current_tasks.get(_running_loop())
+        except AttributeError:  # not found yet
+            return _find_task()
+        return task if type(task) is _known else _counting(task)
+
+
+def _find_task() -> Any:
+    """Find where asyncio keeps the current task, and return that."""
     global _current_task, _current_tasks, _running_loop
     asyncio: Any = sys.modules.get("asyncio")
     try:
         _running_loop = asyncio._get_running_loop
         _current_task = asyncio.current_task
         _current_tasks = getattr(asyncio.tasks, "_current_tasks", None)
-        return _current_task().cancelling()  # type: ignore[no-any-return]  # an int
+        return _counting(_current_task())
     except (AttributeError, RuntimeError):  # not imported, or not to the end; no task runs here
-        return 0
+        return _NO_TASK
 
 
-if sys.version_info >= (3, 12):  # pragma: no cover - coverage is measured on 3.11
+def _counting(task: Any) -> Any:
+    """Return *task* if it counts its cancellations, or what stands for it."""
+    global _known
+    if not hasattr(task, "cancelling"):  # None, too
+        return _NO_TASK
+    _known = type(task)
+    return task
 
-    def cancellations() -> int:
-        """Return how often the current task of asyncio was canceled; 0 where there is none."""
-        try:
-            return _current_task().cancelling()  # type: ignore[no-any-return]  # an int
-        except (AttributeError, RuntimeError):  # no task; no event loop
-            return 0
-        except TypeError:  # not found yet
-            return _find_tasks()
 
-else:  # pragma: no branch - likewise
-
-    def cancellations() -> int:
-        """Return how often the current task of asyncio was canceled; 0 where there is none."""
-        try:
-            count: int = _current_tasks.get(_running_loop()).cancelling()
-            return count
-        except AttributeError:  # no task, or not found yet
-            return _find_tasks() if _current_tasks is None else 0
+def cancellations() -> int:
+    """Return how often the current task of asyncio was canceled; 0 where there is none."""
+    count: int = current_task().cancelling()
+    return count
 
 
 def was_canceled(before: int, error: BaseException | None) -> bool:

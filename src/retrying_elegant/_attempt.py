@@ -143,10 +143,10 @@ class Attempt:
 
     def _next(self, wait: float) -> None:
         """Become the attempt that follows after *wait* seconds, where no code can have seen it."""
-        self._number += 1
+        self._number = number = self._number + 1
         self._waited = wait
         self._slept += wait
-        if self._number > _HISTORY:
+        if number > _HISTORY:
             self._history = self._history[-3 * _HISTORY :]
         self._hint = None
         self._error = None

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 real: Clock = _time
 time: Clock = real
 
-# time.sleep raises OverflowError beyond about 292 years; this is about 30.
+# Waiting raises OverflowError beyond about 292 years; this is about 30.
 _LONGEST = 1e9
 
 
@@ -43,7 +43,10 @@ def sleep(seconds: float) -> None:
     """Sleep, but not for 0 seconds: even ``sleep(0)`` yields the processor."""
     clock = time
     if seconds > 0 or clock is not real:
-        clock.sleep(seconds if seconds < _LONGEST else _LONGEST)
+        try:
+            clock.sleep(seconds)
+        except OverflowError:
+            clock.sleep(_LONGEST)
 
 
 def wait(event: Event, seconds: float) -> None:

@@ -114,24 +114,38 @@ def settle(
     return True
 
 
-def retry_simply(attempt: Attempt, error: Exception, now: float) -> bool:
+def is_always_retried(policy: Policy, kind: type[Exception]) -> bool:
+    """
+    Return whether every error of the class *kind* is retried while ``attempts`` are left.
+
+    The answer stays the same, so that it may be kept: no metaclass of *on* has a say in it.
+    """
+    on = policy.on
+    if not policy._is_bare or policy.unless is not None:
+        return False
+    if type(on) is not type and not (
+        isinstance(on, tuple) and all(type(rule) is type for rule in on)
+    ):
+        return False
+    return issubclass(kind, on) and not issubclass(kind, TryAgain)  # type: ignore[arg-type]
+
+
+def retry_simply(attempt: Attempt, error: Exception, kind: type[Exception], now: float) -> bool:
     """
     Settle a failure of which ``settle`` would say the same, only more slowly.
 
-    That is so of nearly all: classes match, attempts are left, and a ready backoff gives the wait.
+    That is so of nearly all: such an error is always retried, attempts are left, and a ready
+    backoff gives the wait.
 
     Returns:
         True: another attempt follows. False: nothing was decided, and ``settle`` decides.
     """
-    policy = attempt._policy
-    kind, number, most = type(error), attempt._number, policy.attempts
-    if not (
-        policy._is_simple
-        and (most is None or number < most)
-        and issubclass(kind, policy._classes)
-        and not issubclass(kind, TryAgain)
-        and ceiling is None
-        and _deadline.innermost() is None
+    policy, number = attempt._policy, attempt._number
+    most = policy.attempts
+    if (
+        (most is not None and number >= most)
+        or ceiling is not None
+        or _deadline.innermost() is not None
     ):
         return False
     elapsed = now - attempt._start
@@ -319,11 +333,11 @@ def _is_retryable(policy: Policy, error: Exception, attempt: Attempt, timed_out:
     if issubclass(kind, TryAgain) and given_up(error) is None:
         attempt._hint = hint_of(error)  # type: ignore[arg-type]  # as the class says
         return True
-    classes = policy._classes
-    if classes is not None:
-        return timed_out or issubclass(kind, classes) or _all_match(error, classes)
-    unless = policy.unless
-    if unless is not None:
+    on, unless = policy.on, policy.unless
+    if unless is None:
+        if isinstance(on, type) and issubclass(kind, on):  # as most are
+            return True
+    else:
         verdict = matches("unless", unless, error)
         if issubclass(type(verdict), TryAgain):
             _checks.reject(TypeError, "unless(...)", verdict, "a truth value, not a hint")
@@ -331,7 +345,7 @@ def _is_retryable(policy: Policy, error: Exception, attempt: Attempt, timed_out:
             return False
     if timed_out:
         return True
-    verdict = matches("on", policy.on, error)
+    verdict = matches("on", on, error)
     if issubclass(type(verdict), TryAgain):
         attempt._hint = hint_of(verdict)
         return True
@@ -347,7 +361,6 @@ def matches(name: str, rules: Any, error: Exception) -> Any:
     """
     kind = type(error)
     rules = rules if isinstance(rules, tuple) else (rules,)
-    classes = tuple(rule for rule in rules if isinstance(rule, type))
     for rule in rules:
         if not isinstance(rule, type):
             verdict = _checks.answer(name, rule(error))
@@ -359,14 +372,12 @@ def matches(name: str, rules: Any, error: Exception) -> Any:
             if name == "unless":
                 if any(issubclass(type(leaf), rule) for leaf in leaves(error)):
                     return True
-            elif _all_match(error, classes):
+            elif _all_match(error, tuple(rule for rule in rules if isinstance(rule, type))):
                 return True
     return False
 
 
 def _all_match(error: BaseException, classes: Any) -> bool:
-    if not members(error):
-        return False
     return all(issubclass(type(leaf), classes) for leaf in leaves(error))
 
 

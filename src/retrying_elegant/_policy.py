@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
-    from typing import Any, Never, Protocol, Self, Unpack
+    from typing import Any, Never, NoReturn, Protocol, Self, Unpack
 
     from typing_extensions import TypedDict  # PEP 728; type checkers bring it along
 
@@ -89,11 +89,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "name": _checks.text,
     "log_level": _checks.log_level,
 }
-# What has to be derived again where a field is given: nothing, what filters imply, or all.
-_NOTHING, _FILTERS, _ALL = range(3)
-_DERIVES = dict.fromkeys(_CHECKS, _ALL)
-_DERIVES |= {"attempts": _NOTHING, "name": _NOTHING, "log_level": _NOTHING}
-_DERIVES |= {"on": _FILTERS, "unless": _FILTERS}
+# The fields from which nothing is derived.
+_INDEPENDENT = frozenset({"attempts", "on", "unless", "name", "log_level"})
 
 # What `retry()` and `retrying()` were given when nothing was: None means "no limit".
 UNSET: Any = object()
@@ -179,9 +176,7 @@ class Policy(Value):
     _is_unseen: bool  # nor are the attempts of a call between its failures
     _is_bounded: bool  # something other than attempts may end a call in its wait
     _is_bare: bool  # attempts, a ready backoff and the filters alone decide
-    _is_simple: bool  # likewise, and the filters are classes of `on`
     _needs_check: bool  # something in it may not suit a sync form
-    _classes: Any  # `on`, where only classes decide; otherwise None
     _ready: backoff.Backoff | None  # `wait`, where it is one of the ready backoffs
 
     def __init__(
@@ -209,7 +204,7 @@ class Policy(Value):
         if unknown:
             _checks.reject_keyword("Policy", unknown, _CHECKS)
         given = {name: given[name] for name in _CHECKS if given[name] is not _SIGNATURE[name]}
-        _set_attribute(self, "__dict__", _state(given))
+        _fill(self.__dict__, "Policy", given)
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
@@ -296,13 +291,12 @@ class Policy(Value):
         return self._fields()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        full = {**_DEFAULTS, **state}  # a pickle of an older version has fewer fields
-        _derive(full)
-        _set_attribute(self, "__dict__", full)
+        self.__dict__.update({**_DEFAULTS, **state})  # an older version's pickle has fewer fields
+        _derive(self.__dict__)
 
     def __copy__(self) -> Self:
         made = object.__new__(type(self))
-        _set_attribute(made, "__dict__", self.__dict__.copy())
+        made.__dict__.update(self.__dict__)
         return made
 
     def __repr__(self) -> str:
@@ -315,43 +309,35 @@ class Policy(Value):
 
 
 _new = object.__new__
-_set_attribute = object.__setattr__  # past that of a frozen value
 
 
-def _state(given: Mapping[str, Any]) -> dict[str, Any]:
+def _fill(state: dict[str, Any], function: str, given: Mapping[str, Any]) -> None:
     """
-    Return all fields and what follows from them, checking those that are *given*.
+    Fill *state*, the ``__dict__`` of a policy, with all fields and what follows from them.
 
-    Only those, because a policy may be built in place, at the head of a loop.  They become the
-    ``__dict__`` of a policy, where they are read fastest.
+    Only those that are *given* to *function* are checked, because a policy may be built in place,
+    at the head of a loop.
     """
-    state = _DEFAULTS.copy()
-    derives = _NOTHING
+    state.update(_DEFAULTS)
+    is_independent = True
     for name, value in given.items():
-        state[name] = _CHECKS[name](name, value)
-        if _DERIVES[name] > derives:
-            derives = _DERIVES[name]
-    if derives:
-        _derive(state, derives)
-    return state
+        check = _CHECKS.get(name)
+        if check is None:
+            _reject_keyword(function, given)
+        state[name] = check(name, value)
+        if name not in _INDEPENDENT:
+            is_independent = False
+    if not is_independent:
+        _derive(state)
 
 
-def _derive(state: dict[str, Any], derives: int = _ALL) -> None:
+def _reject_keyword(function: str, given: Mapping[str, Any]) -> NoReturn:
+    own = "fallback" if function == "retry" else "raises"
+    _checks.reject_keyword(function, given, (*_CHECKS, own))
+
+
+def _derive(state: dict[str, Any]) -> None:
     """Settle what several fields together imply."""
-    on = classes = state["on"]
-    if state["unless"] is not None:
-        classes = None
-    elif isinstance(on, tuple):
-        classes = on if all(isinstance(item, type) for item in on) else None
-    elif not isinstance(on, type):
-        classes = None
-    state["_classes"] = classes
-    if derives == _ALL:
-        _derive_rest(state)
-    state["_is_simple"] = classes is not None and state["_is_bare"]
-
-
-def _derive_rest(state: dict[str, Any]) -> None:
     wait, stop, reset_after = state["wait"], state["stop"], state["reset_after"]
     before, has_timeout = state["before_attempt"], state["attempt_timeout"] is not None
     ready = state["_ready"] = wait if type(wait) in backoff.READY else None
@@ -379,22 +365,26 @@ _DERIVED = _DEFAULTS.keys() - set(_FIELDS)
 _DEFAULT = Policy()
 
 
-def resolve(function: str, policy: Any, fields: Mapping[str, Any]) -> Policy:
-    """Return the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means."""
-    for name in fields:
-        if name not in _CHECKS:
-            own = "fallback" if function == "retry" else "raises"
-            _checks.reject_keyword(function, fields, (*_CHECKS, own))
+def resolve(function: str, policy: Any, fields: dict[str, Any]) -> Policy:
+    """
+    Return the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means.
+
+    Args:
+        fields: The keywords of this one call, whose dict may be written to.
+    """
     if policy is UNSET:
         if not fields:
             return _DEFAULT
-        given = fields
     elif type(policy) is not int and isinstance(policy, Policy):
-        return policy.replace(**fields) if fields else policy
+        if not fields:
+            return policy
+        if not fields.keys() <= _CHECKS.keys():
+            _reject_keyword(function, fields)
+        return policy.replace(**fields)
     elif "attempts" in fields:
         raise TypeError(f"{function}() got attempts twice: {show(policy)} and attempts=...")
     else:
-        given = {"attempts": policy, **fields}
+        fields["attempts"] = policy
     made = _new(Policy)
-    _set_attribute(made, "__dict__", _state(given))
+    _fill(made.__dict__, function, fields)
     return made

@@ -47,8 +47,10 @@ _loggers: tuple[Logger, Logger, Logger] | None = None
 
 def retry(attempt: Attempt) -> None:
     """Report that another attempt follows the failed one."""
-    level = level_of_retry(attempt)
+    level = attempt._policy.log_level
     if level is not None:
+        if attempt._error is None:  # as in `level_of_retry`, with one call less
+            level = min(level, _DEBUG)
         logger = (_loggers or _find_loggers())[0]
         try:
             if logger is not None and logger.isEnabledFor(level):

@@ -37,9 +37,10 @@ def wrap(
     budget = policy.budget
     is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
     checked: type = type(None)  # the type of a result that was last found to be a value
+    known: Any = None  # the class of an error that was last found to be retried always
 
     def plain(*args: Any, **kwargs: Any) -> Any:
-        nonlocal checked
+        nonlocal checked, known
         start = _clock.time.monotonic()
         attempt = None
         try:
@@ -49,10 +50,11 @@ def wrap(
                 except Exception as error:
                     if attempt is None:
                         attempt = Attempt(policy, name, start, args, kwargs)
-                    now = _clock.time.monotonic()
-                    if not _decision.retry_simply(attempt, error, now) and not settle(
-                        attempt, error
-                    ):
+                    kind, now = type(error), _clock.time.monotonic()
+                    if kind is not known and _decision.is_always_retried(policy, kind):
+                        known = kind
+                    is_simple = kind is known and _decision.retry_simply(attempt, error, kind, now)
+                    if not is_simple and not settle(attempt, error):
                         raise
                 else:
                     if type(value) is not checked:
@@ -63,7 +65,11 @@ def wrap(
                         _decision.succeed(attempt, value)
                         _reporting.end(attempt)
                     return value
-                if is_quiet and not _reporting.retry_observers and not _deadline.innermost():
+                if (
+                    is_quiet
+                    and not _reporting.retry_observers
+                    and (is_simple or not _deadline.innermost())
+                ):
                     # What `next_attempt` would do, with fewer calls.
                     _reporting.retry(attempt)
                     wait: float = attempt._outcome

@@ -83,12 +83,16 @@ def release(error: BaseException | None) -> None:
     if error is None:
         return
     try:
-        is_alone = error.__context__ is error.__cause__ is None and error is not exception()
-    except Exception:  # noqa: BLE001 - properties of a subclass
-        is_alone = False
-    if is_alone and not issubclass(type(error), BaseExceptionGroup):  # as nearly all are
-        _drop_traceback(error, None)
-        return
+        if (
+            error.__context__ is None
+            and error.__cause__ is None
+            and error is not exception()
+            and not issubclass(type(error), BaseExceptionGroup)
+        ):  # it is alone, as nearly all are
+            _drop_traceback(error, None)
+            return
+    except Exception:  # noqa: BLE001, S110 - properties of a subclass
+        pass
     kept = {id(this) for this in handled()}
     rest: list[BaseException | None] = [error]
     while rest:

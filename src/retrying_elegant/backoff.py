@@ -199,9 +199,9 @@ class exponential(Backoff):  # noqa: N801
     def _draw(self, number: int, waited: float) -> float:
         # The same as in the base class, with one call less, because nearly every policy uses it.
         try:
-            high = self.initial and self.initial * self.factor ** (number - 1)
+            high = self.initial * self.factor ** (number - 1)
         except OverflowError:
-            high = self.cap
+            high = self.cap if self.initial else 0.0
         if high > self.cap:
             high = self.cap
         jitter = self.jitter

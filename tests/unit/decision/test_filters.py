@@ -66,6 +66,29 @@ class TestOn:
             assert caught.value is error
             assert flaky.calls == 1
 
+    @pytest.mark.parametrize("among", [False, True])
+    def test_a_class_is_asked_each_time(self, way, among):
+        """One with a metaclass may answer differently for the next error of the same class."""
+
+        class Moody(type):
+            def __subclasscheck__(cls, kind):
+                return flaky.calls < 2
+
+        class Retryable(Exception, metaclass=Moody):
+            pass
+
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost):
+            way.run(flaky, on=(KeyError, Retryable) if among else Retryable)
+        assert flaky.calls == 2
+
+    def test_errors_of_changing_classes(self, way):
+        """Each counts by its own."""
+        flaky = Flaky([Lost, Gone, KeyError, Lost, Wrong, "value"])
+        with pytest.raises(Wrong):
+            way.run(flaky, None, on=(KeyError, Lost))
+        assert flaky.calls == 5
+
     def test_by_default_any_exception_is_retried(self, way):
         """`on=Exception`."""
         assert way.run(Flaky([Wrong, ZeroDivisionError, "value"])) == "value"

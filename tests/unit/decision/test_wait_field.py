@@ -329,3 +329,20 @@ class TestAWaitThatSaysStop:
         """Are mistakes still."""
         with pytest.raises(ValueError, match="wait"):
             way.run(Flaky([Lost]), 5, wait=lambda attempt: wait)
+
+
+class TestLongerThanTheSystemSleeps:
+    """`time.sleep` raises OverflowError past some 292 years, which does not end the call."""
+
+    def test_a_sync_wait(self, own_waits):
+        """It is cut to 30 years."""
+        slept = []
+
+        def sleep(seconds):
+            if seconds > 9.2e9:
+                raise OverflowError("timestamp too large to convert to C _PyTime_t")
+            slept.append(seconds)
+
+        own_waits.setattr("time.sleep", sleep)
+        assert retry(3, wait=1e300)(Flaky([OSError, "value"]))() == "value"
+        assert slept == [1e9]

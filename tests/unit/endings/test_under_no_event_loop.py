@@ -76,6 +76,14 @@ class TestUnderNeither:
         own_waits.delitem(sys.modules, "asyncio")
         assert by_hand(start(Attempts("value"))) == "value"
 
+    def test_a_task_that_does_not_count_its_cancellations(self, start, own_waits):
+        """As one of another library may not."""
+        foreign = object()
+        own_waits.setattr(_async_backend, "_current_task", lambda: foreign)
+        own_waits.setattr(_async_backend, "_current_tasks", {None: foreign})
+        own_waits.setattr(_async_backend, "_running_loop", lambda: None)
+        assert by_hand(start(Attempts("value"))) == "value"
+
     def test_an_error_that_is_not_retryable(self, start):
         """Nor does this."""
         with pytest.raises(Lost):

@@ -30,17 +30,23 @@ ALONE = {
 DIFFERENCES = {
     "wrap": """
         - checked: type = type(None)
-        - nonlocal checked
-        + before = _async_backend.cancellations()
+        - nonlocal checked, known
+        + nonlocal known
+        + task = _async_backend.current_task()
+        + before = task.cancelling()
         + if type(value) is CoroutineType or _checks.is_awaitable(value):
         + value = value
-        - if not _decision.retry_simply(attempt, error, now) and (not settle(attempt, error)):
-        + if (_async_backend.cancellations() > before or not _decision.retry_simply(attempt, error, now)) and (not settle(attempt, error, before=before)):
+        - is_simple = kind is known and _decision.retry_simply(attempt, error, kind, now)
+        + is_simple = kind is known and task.cancelling() <= before and _decision.retry_simply(attempt, error, kind, now)
+        - if not is_simple and (not settle(attempt, error)):
+        + if not is_simple and (not settle(attempt, error, before=before)):
         - if type(value) is not checked:
         - checked = check_result(value, name)
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
-        + before = _async_backend.cancellations()
+        + before = task.cancelling()
+        - del attempt
+        + del attempt, task
     """,  # noqa: E501 - as the line is written
     "run": """
         + before = _async_backend.cancellations()
