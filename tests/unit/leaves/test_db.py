@@ -406,6 +406,7 @@ class TestSQLServer:
         )
         assert meaning(parts.odbc("HYT00", text)) == "disconnected"
         assert meaning(parts.odbc("HY000", text)) == "neither"
+        assert meaning(parts.odbc("IM006", text)) == "neither"
 
     def test_numbers_of_other_servers(self):
         """Nobody knows what 64 means there; nor is a number in a value of the user's one."""

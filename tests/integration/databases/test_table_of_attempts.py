@@ -1,0 +1,188 @@
+"""The table of docs/databases.md that says what each attempt does, for drivers without a recipe.
+
+Many clients at a time add one to a balance that they have read, as the table has it for their
+driver.  If an attempt left its transaction open, kept half of it, or did not commit, the sum would
+be another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+
+import psycopg
+import pymysql
+import pytest
+from database_drivers import MARIADB, POSTGRESQL, SQLITE, opened
+
+from retrying_elegant import backoff, db, retry
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:Module .* has no models"),
+]
+
+CLIENTS, CALLS = 4, 5
+TABLE = "CREATE TABLE account (id int PRIMARY KEY, balance int)"
+ROW = "INSERT INTO account VALUES (1, 0), (2, 0)"
+
+
+def add_one(locking):
+    """Write one row, read another, write what was read: statements, each given its rows."""
+    yield "UPDATE account SET balance = balance + 1 WHERE id = 2"
+    [(balance,)] = yield f"SELECT balance FROM account WHERE id = 1{locking}"
+    yield f"UPDATE account SET balance = {balance + 1} WHERE id = 1"
+
+
+def run(execute, statements):
+    with contextlib.suppress(StopIteration):
+        statement = next(statements)
+        while True:
+            statement = statements.send(execute(statement))
+
+
+def commit_or_roll_back(session, statements):
+    """`commit()` at the end, `rollback()` on any error."""
+    try:
+        run(session.execute, statements)
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def with_connection(session, statements):
+    """`with connection:`."""
+    with session.connection:
+        run(session.execute, statements)
+
+
+def immediate(statements):
+    """`BEGIN IMMEDIATE` first."""
+    yield "BEGIN IMMEDIATE"
+    yield from statements
+
+
+def with_connection_immediately(session, statements):
+    with_connection(session, immediate(statements))
+
+
+def commit_or_roll_back_immediately(session, statements):
+    commit_or_roll_back(session, immediate(statements))
+
+
+def atomic(session, statements):
+    """`with database.atomic():`, of peewee."""
+
+    def execute(sql):
+        cursor = session.connection.execute_sql(sql)
+        return cursor.fetchall() if cursor.description else []
+
+    with session.connection.atomic():
+        run(execute, statements)
+
+
+def in_transaction(session, statements):
+    """`async with in_transaction():`, of tortoise."""
+    from tortoise.transactions import in_transaction
+
+    async def main():
+        async with in_transaction() as connection:
+            with contextlib.suppress(StopIteration):
+                statement = next(statements)
+                while True:
+                    _, rows = await connection.execute_query(statement)
+                    statement = statements.send([tuple(dict(row).values()) for row in rows])
+
+    session.run(main)
+
+
+ROWS = {
+    "psycopg2": ("postgresql", POSTGRESQL["psycopg2"], with_connection),
+    "pg8000": ("postgresql", POSTGRESQL["pg8000"], commit_or_roll_back),
+    "pyodbc, PostgreSQL": ("postgresql", POSTGRESQL["pyodbc"], commit_or_roll_back),
+    "PyMySQL": ("mariadb", MARIADB["PyMySQL"], commit_or_roll_back),
+    "aiomysql": ("mariadb", MARIADB["aiomysql"], commit_or_roll_back),
+    "asyncmy": ("mariadb", MARIADB["asyncmy"], commit_or_roll_back),
+    "mysqlclient": ("mariadb", MARIADB["mysqlclient"], commit_or_roll_back),
+    "mysql-connector": ("mariadb", MARIADB["mysql-connector"], commit_or_roll_back),
+    "pyodbc, MariaDB": ("mariadb", MARIADB["pyodbc"], commit_or_roll_back),
+    "peewee, PostgreSQL": ("postgresql", POSTGRESQL["peewee"], atomic),
+    "peewee, MariaDB": ("mariadb", MARIADB["peewee"], atomic),
+    "tortoise, PostgreSQL": ("postgresql", POSTGRESQL["tortoise, asyncpg"], in_transaction),
+    "tortoise, MariaDB": ("mariadb", MARIADB["tortoise"], in_transaction),
+    "sqlite3": ("sqlite", SQLITE["sqlite3"], with_connection_immediately),
+    "aiosqlite": ("sqlite", SQLITE["aiosqlite"], commit_or_roll_back_immediately),
+}
+
+
+@pytest.fixture
+def database(request, tmp_path):
+    """A database with the table in it: where it is, how to lock a row, and how to read it."""
+    kind = request.param
+    if kind == "sqlite":
+        where, locking = str(tmp_path / "file.db"), ""
+        connecting = lambda: contextlib.closing(sqlite3.connect(where))  # noqa: E731
+    else:
+        where, locking = request.getfixturevalue(kind), " FOR UPDATE NOWAIT"
+        if kind == "mariadb":
+            connecting = lambda: pymysql.connect(**where.address)  # noqa: E731
+        else:
+            connecting = lambda: psycopg.connect(where.address)  # noqa: E731
+    with connecting() as connection:
+        cursor = connection.cursor()
+        for statement in ("DROP TABLE IF EXISTS account", TABLE, ROW):
+            cursor.execute(statement)
+        connection.commit()
+
+    def balances():
+        with connecting() as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT balance FROM account ORDER BY id")
+            return [row[0] for row in cursor.fetchall()]
+
+    return where, locking, balances
+
+
+@pytest.mark.parametrize(
+    ("database", "connect", "attempt"), ROWS.values(), ids=ROWS, indirect=["database"]
+)
+class TestWhatEachAttemptDoes:
+    """Nothing is lost, nothing doubled, and no transaction left open."""
+
+    def test_the_sum_is_right(self, database, connect, attempt):
+        """That of one call after the other, though they have collided."""
+        where, locking, balances = database
+        errors = []
+        together = threading.Barrier(CLIENTS)
+
+        def client():
+            try:
+                with opened(connect, where) as session:
+
+                    @retry(
+                        None,
+                        on=db.conflict,
+                        wait=backoff.exponential(0.005, cap=0.1),
+                        timeout=60,
+                        log_level=None,
+                    )
+                    def call():
+                        attempt(session, add_one(locking))
+
+                    together.wait(30)
+                    for _ in range(CALLS):
+                        call()
+            except BaseException as error:
+                errors.append(error)
+                together.abort()
+
+        threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert balances() == [CLIENTS * CALLS] * 2
