@@ -7,7 +7,7 @@ import time
 import pytest
 from ways import Flaky
 
-from retrying_elegant import backoff, given_up
+from retrying_elegant import backoff, given_up, retrying
 
 
 class Lost(Exception):
@@ -54,4 +54,13 @@ class TestClockThatStandsStill:
         """The record's time is at least that of the waits."""
         with pytest.raises(Lost) as caught:
             way.run(Flaky([Lost]), 3, on=Lost, wait=backoff.constant(2))
+        assert given_up(caught.value).elapsed == 4
+
+    def test_the_waits_of_a_block_count(self, clock, own_waits):
+        """Those of its earlier calls, too."""
+        with pytest.raises(Lost) as caught, retrying(2, wait=2, timeout=5) as call:
+            call(Flaky([Lost, "value"]))
+            call(Flaky([Lost, "value"]))
+            call(Flaky([Lost, "value"]))
+        assert given_up(caught.value).reason == "timeout"
         assert given_up(caught.value).elapsed == 4

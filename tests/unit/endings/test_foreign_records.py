@@ -32,6 +32,13 @@ def error():
 class TestLaterVersions:
     """`given_up` reads the fields that it knows."""
 
+    def test_where_the_record_is(self, error):
+        """Under one name, as plain values: other versions read what this one writes."""
+        name, (*values, history) = record_of(error)
+        assert name == "__retrying_elegant__"
+        assert [type(value) for value in values] == [str, int, float, str]
+        assert [type(line) for line in history] == [str, str, str]
+
     def test_more_fields(self, error):
         """Further ones are ignored."""
         name, value = record_of(error)
@@ -98,6 +105,7 @@ class TestForgedRecords:
             (7, 3, 1.0, "attempts", ()),
             ("fetch", 3, 1.0, "attempts", (7,)),
             ("fetch", 3, 1.0, ["attempts"], ()),
+            ("fetch", 3, "one", "attempts", ()),
             ("fetch", 3, 1.0, "attempts", 7),
             {"name": "fetch"},
         ],

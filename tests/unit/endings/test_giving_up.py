@@ -13,7 +13,7 @@ import pytest
 from ways import Flaky
 
 import retrying_elegant
-from retrying_elegant import RetryBudget, given_up, retry, web
+from retrying_elegant import GiveUp, RetryBudget, _giveup, given_up, retry, web
 
 PACKAGE = Path(retrying_elegant.__file__).parent
 
@@ -133,6 +133,32 @@ class TestNote:
         assert note_lines(error)[0] == (
             "retrying_elegant: gave up on fetch after 4 attempts in 7.31 s (no attempts left)"
         )
+
+    @pytest.mark.parametrize(
+        ("reason", "words"),
+        [
+            ("attempts", "no attempts left"),
+            ("timeout", "no time left"),
+            ("budget", "no budget left"),
+            ("wait", "wait allows no further attempt"),
+            ("stopped", "stopped"),
+            ("not retryable", "not retryable"),
+            ("interrupted", "interrupted"),
+        ],
+    )
+    def test_the_reason_in_words(self, reason, words):
+        """Of each reason."""
+        assert str(GiveUp("fetch", 2, 0.5, reason, ())) == (
+            f"retrying_elegant: gave up on fetch after 2 attempts in 0.50 s ({words})"
+        )
+
+    @pytest.mark.parametrize(
+        ("number", "words"), [(0, "0 attempts"), (1, "1 attempt"), (2, "2 attempts")]
+    )
+    def test_the_number_of_attempts(self, number, words):
+        """In a block whose time is over, a call is not attempted at all."""
+        record = GiveUp("fetch", number, 0.5, "timeout", ())
+        assert f"gave up on fetch after {words} in" in str(record)
 
     def test_a_line_for_each_failed_attempt(self, way, clock):
         """Number, seconds since start, type and text of the error."""
@@ -296,6 +322,22 @@ class TestTexts:
         with pytest.raises(OddText) as caught:
             way.run(Flaky([OddText]), 2, wait=0)
         assert given_up(caught.value).history[0].endswith(f": OddText: {'x' * 200}")
+
+    def test_a_text_kept_for_the_history_is_plain_and_short(self):
+        """Whatever the error's text is: an attempt keeps ten of them."""
+        for error, length in [(OddText(), 400), (Lost("x" * 401), 400), (Lost("x" * 400), 400)]:
+            text = _giveup.text_of(error)
+            assert type(text) is str
+            assert len(text) == length
+
+    def test_the_name_of_a_class_is_cut(self):
+        """At 100 characters."""
+        assert _giveup.class_name(type("E" * 300, (Exception,), {})) == "E" * 100
+
+    def test_a_line_of_a_record_is_cut(self):
+        """At 400 characters, in a record made by hand."""
+        *_, line = str(GiveUp("fetch", 1, 0.5, "attempts", ("x" * 1000,))).splitlines()
+        assert line == "  " + "x" * 400
 
 
 def answered(status, retry_after=None):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
-from retrying_elegant import given_up, retrying
+from retrying_elegant import deadline, given_up, retry, retrying
 
 
 class Lost(Exception):
@@ -155,6 +156,34 @@ class TestDeadline:
             with again as call:
                 call(Flaky([Lost, Lost, "value"]))
             clock.tick(60)
+
+
+class TestBeneathABlock:
+    """The `timeout` of a block is a deadline for everything that its calls call."""
+
+    def test_a_policy_beneath_it(self, block, clock):
+        """Waits of 4 seconds fit into 10 twice; outside the block, they all fit."""
+        flaky = Flaky([Lost])
+        beneath = retry(5, wait=4)(flaky)
+        with pytest.raises(Lost):
+            block.run(lambda *args, **kwargs: beneath(), attempts=1, timeout=10)
+        assert flaky.calls == 3
+        with pytest.raises(Lost):
+            beneath()
+        assert flaky.calls == 3 + 5
+
+    @pytest.mark.parametrize("seconds", [6, 20])
+    def test_under_another_deadline(self, clock, seconds):
+        """A call from another context obeys the one of that context, and the block's own."""
+        flaky = Flaky([Lost])
+        with pytest.raises(Lost), retrying(5, wait=4, timeout=10) as call:
+
+            def elsewhere():
+                with deadline(seconds):
+                    call(flaky)
+
+            contextvars.Context().run(elsewhere)
+        assert flaky.calls == (2 if seconds == 6 else 3)
 
 
 class TestACallThatBeginsLate:

@@ -98,6 +98,16 @@ def frames(error):
     ]
 
 
+def is_held_by_a_frame(error):
+    """Whether *error* is part of a cycle, with a frame of the library in its traceback."""
+    return any(
+        error in (value, getattr(value, "error", None))
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if "retrying_elegant" in frame.f_code.co_filename
+        for value in frame.f_locals.values()
+    )
+
+
 class TestOutlived:
     """A call that is still going on when its block ends, without ``raises``, fails on its own."""
 
@@ -121,6 +131,7 @@ class TestOutlived:
         error = run_async(main())
         assert type(error) is Lost
         assert len(frames(error)) <= 2
+        assert not is_held_by_a_frame(error)
 
     def test_in_a_thread(self):
         """The same."""
@@ -144,6 +155,7 @@ class TestOutlived:
         ended.set()
         thread.join()
         assert [len(frames(error)) <= 2 for error in errors] == [True]
+        assert not is_held_by_a_frame(errors[0])
 
     def test_the_context(self):
         """An error that gave up with none on its way is not chained to what the caller handles."""
@@ -189,3 +201,13 @@ class TestQuietEnd:
                 ends += [e for frame, _ in places for e in frame.f_locals.values() if is_lost(e)]
                 raise
         assert ends == [None]
+
+    def test_the_end_says_what_it_is(self):
+        """To an `except BaseException` that logs it."""
+        with retrying(1, raises=False) as call:
+            try:
+                call(fail)
+            except BaseException as end:
+                text = str(end)
+                raise
+        assert text == "a call of this block gave up"

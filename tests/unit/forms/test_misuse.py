@@ -156,6 +156,14 @@ class TestCoroutinesOfPlainFunctions:
             call(shape(function))
         assert flaky.calls == 0
 
+    def test_a_coroutine_function_in_a_block(self):
+        """Rejected before it is called, saying what to write."""
+        message = (
+            r"attempt is a coroutine function: write `async with retrying\(\.\.\.\) as call` and"
+        )
+        with pytest.raises(TypeError, match=message), retrying() as call:
+            call(as_coroutine_function(Flaky(["value"])))
+
 
 class TestTheWrongWith:
     """Entering with the wrong kind of `with`: a TypeError that says what to write."""
