@@ -3,21 +3,20 @@ Mutation testing of the core: break it on purpose, one small change at a time, a
 
     python tests/mutation                  # everything
     python tests/mutation backoff web      # these modules only
-    python tests/mutation --quick          # only with the tests of plan.toml; RESULTS.md stays
-    python tests/mutation --thorough       # all survivors meet all unit tests
+    python tests/mutation --sample 50      # of each module, 50 mutants taken at random
     python tests/mutation --again          # forget what earlier runs have killed
 
 It needs the extras ``test`` and ``mutation``, and a system that can fork.  What becomes of the
 mutants is kept under ``build/mutation``, so that a run goes on where an earlier one stopped, and
-written to ``RESULTS.md`` for every module that has been tried to the end as it is now; how long
-that takes stands there.
+written to ``RESULTS.md`` for every module as it is now; how long that takes stands there.
 
-A mutant (``mutants.py`` says what they are) meets the tests that ``plan.toml`` names for its
-module, and if it survives those, all unit tests.  It is killed when one fails, or when they take
-several times as long as without it.  One that survives must behave as the original does, and
-``equivalent.toml`` must say why; those with a reason there meet all unit tests only if asked to,
-for each takes as long as the whole suite.  The exit status is 1 if one survives without a reason,
-or if a reason is given for one that does not survive.
+A mutant (``mutants.py`` says what they are) meets the unit tests of the quick run, or of the
+thorough one with ``TESTS=thorough`` in the environment, that execute the statement it changes:
+``reach.py`` measures which.  At first it meets 1000 of them, in a later run all.  It is killed
+when one fails, or when they take several times as long as without it.  One that survives must
+behave as the original does, and ``equivalent.toml`` must say why.  The exit status is 1 if one
+survives without a reason, or if a reason is given for one that does not survive, or that does not
+exist.
 """
 
 from __future__ import annotations
@@ -28,63 +27,59 @@ import json
 import multiprocessing
 import os
 import platform
-import shlex
 import sys
 import tempfile
 import tomllib
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bench
+import reach
 from bench import LATE, PASSED
-from mutants import Change, Mutant, mutants_of
+from mutants import Change, Mutant, code_of, mutants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 HERE = Path(__file__).resolve().parent
 KEPT = bench.ROOT / "build" / "mutation"
-ALL_TESTS = ["tests/unit"]
+MODULES = sorted(file.stem for file in (bench.ROOT / bench.PACKAGE).glob("[!_]*.py"))
+MODULES += sorted(file.stem for file in (bench.ROOT / bench.PACKAGE).glob("_[!_]*.py"))
 
 
 def main() -> int:
     """Run the command line."""
-    plan = _toml("plan.toml")
     assert __doc__ is not None
     parser = argparse.ArgumentParser("python tests/mutation", description=__doc__.split("\n")[1])
-    parser.add_argument("modules", nargs="*", choices=[[], *plan], metavar="MODULE")
+    parser.add_argument("modules", nargs="*", choices=[[], *MODULES], metavar="MODULE")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: all)")
-    parser.add_argument("--quick", action="store_true", help="only the tests of plan.toml")
-    parser.add_argument("--thorough", action="store_true", help="all tests for all survivors")
+    parser.add_argument("--sample", type=int, help="how many mutants of each module (default: all)")
     parser.add_argument("--again", action="store_true", help="forget what earlier runs have killed")
     options = parser.parse_args()
 
-    trials = [Trial(module) for module in plan]
-    chosen = [trial for trial in trials if trial.module in (options.modules or plan)]
+    trials = {module: Trial(module) for module in MODULES}
+    chosen = [trials[module] for module in options.modules or MODULES]
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         benches = ProcessPoolExecutor(
             options.jobs, multiprocessing.get_context("spawn"), bench.set_up, (folder,)
         )
         with benches:
+            measured = reach.Measured(KEPT / "reach.json", bench.ROOT, bench.PACKAGE)
+            missing = measured.missing()
+            if missing:
+                print(f"{len(missing)} files of tests, without a mutant", flush=True)
+                measured.add(benches.submit(bench.measure, missing).result())
             for trial in chosen:
                 if options.again:
                     trial.forget()
-                tests = [f"tests/unit/{name}" for name in plan[trial.module]]
-                trial.meet(benches, tests, trial.survivors())
-                if options.thorough:
-                    trial.meet(benches, ALL_TESTS, trial.survivors())
-                elif not options.quick:
-                    trial.meet(benches, ALL_TESTS, trial.unexplained())
-                if not options.quick:
-                    trial.end()
+                trial.run(benches, measured, options.sample)
 
-    if not options.quick:
-        ended = [trial for trial in trials if trial.has_ended()]
-        (HERE / "RESULTS.md").write_text(_page(ended), encoding="utf-8")
+    tried = [trial for trial in trials.values() if trial.kept["outcomes"]]
+    (HERE / "RESULTS.md").write_text(_page(tried), encoding="utf-8")
     print(_table(chosen))
     complaints = [text for trial in chosen for text in trial.complaints()]
     print(*complaints, sep="\n\n")
@@ -105,7 +100,7 @@ class Trial:
         self.forget()
         if self.file.exists():
             kept = json.loads(self.file.read_text(encoding="utf-8"))
-            if kept["source"] == self.kept["source"]:
+            if kept["code"] == self.kept["code"]:
                 self.kept = kept
 
     @cached_property
@@ -116,24 +111,36 @@ class Trial:
     def forget(self) -> None:
         """Begin anew."""
         # What has become of each mutant that has met a test; the time it took, in all processes.
-        self.kept: dict[str, Any] = {"source": _digest(self.source), "seconds": 0, "outcomes": {}}
+        self.kept: dict[str, Any] = {"code": code_of(self.source), "seconds": 0, "outcomes": {}}
 
-    def end(self) -> None:
-        """Keep that the survivors have met all that they had to."""
-        for mutant in self.survivors():
-            self.kept["outcomes"][_digest(mutant.source)] = "survived"
-        self._keep()
+    def run(self, benches: ProcessPoolExecutor, measured: reach.Measured, most: int | None) -> None:
+        """Try the mutants not tried yet, of *most* taken at random; and the unexplained again."""
+        tests = reach.Reach(measured, self.module, self.source)
+        drawn = sorted(self.mutants, key=lambda mutant: mutant.code)[:most]
+        again = self.unexplained()
+        meetings = {}
+        for mutant in drawn:
+            if self.outcome(mutant) is None or mutant in again:
+                meet = partial(bench.meet, all_of_them=mutant in again)
+                case = self.module, mutant.source, tests.of(mutant.line)
+                meetings[benches.submit(meet, *case)] = mutant
+        print(f"{self.module}: {len(meetings)} mutants", flush=True)
+        for meeting in as_completed(meetings):
+            mutant = meetings[meeting]
+            outcome, seconds = meeting.result()
+            self.kept["seconds"] += seconds
+            self.kept["outcomes"][mutant.code] = outcome
+            self.file.write_text(json.dumps(self.kept), encoding="utf-8")
+            if outcome == PASSED:
+                print(f"{self.module}.py, line {mutant.line}\n{mutant.change}", flush=True)
 
-    def has_ended(self) -> bool:
-        """Whether that is so of all."""
-        outcomes = self.kept["outcomes"]
-        return bool(outcomes) and all(_digest(one.source) in outcomes for one in self.mutants)
+    def outcome(self, mutant: Mutant) -> str | None:
+        """Return what has become of it, or None if it has not been tried."""
+        return self.kept["outcomes"].get(mutant.code)
 
     def survivors(self) -> list[Mutant]:
-        """Those that no test has killed yet."""
-        outcomes = self.kept["outcomes"]
-        alive = {None, "survived"}
-        return [one for one in self.mutants if outcomes.get(_digest(one.source)) in alive]
+        """Those that no test has killed."""
+        return [mutant for mutant in self.mutants if self.outcome(mutant) == PASSED]
 
     def unexplained(self) -> list[Mutant]:
         """Those of them that have no reason to survive."""
@@ -146,48 +153,22 @@ class Trial:
             place = f"{self.module}.py, line {mutant.line}"
             yield f"survives without a reason: {place}\n{mutant.change}"
         # Some that change nothing but the time it takes are late on one machine, not on another.
-        outcomes = self.kept["outcomes"]
-        late = {one.change for one in self.mutants if outcomes.get(_digest(one.source)) == LATE}
-        spared = late | {mutant.change for mutant in self.survivors()}
+        outcomes = {mutant.change: self.outcome(mutant) for mutant in self.mutants}
         for _, changes in self.reasons:
             for change in changes:
-                if change not in spared:
+                if change not in outcomes:
+                    yield f"has a reason but does not exist: {self.module}.py\n{change}"
+                elif outcomes[change] not in (None, PASSED, LATE):
                     yield f"has a reason but does not survive: {self.module}.py\n{change}"
 
-    def meet(self, benches: ProcessPoolExecutor, tests: list[str], mutants: list[Mutant]) -> None:
-        """Let *mutants* meet *tests*."""
-        if not mutants:
-            return
-        print(f"{self.module}: {len(mutants)} mutants meet {shlex.join(tests)}", flush=True)
-        outcome, seconds = benches.submit(
-            bench.meet, self.module, self.source, tests, 3600.0
-        ).result()
-        if outcome != PASSED:
-            raise SystemExit(f"{self.module}: without any mutant, this fails: {outcome}")
-        patience = 5 + 4 * seconds
-        meetings = {
-            benches.submit(bench.meet, self.module, mutant.source, tests, patience): mutant
-            for mutant in mutants
-        }
-        for meeting in as_completed(meetings):
-            outcome, seconds = meeting.result()
-            self.kept["seconds"] += seconds
-            if outcome != PASSED:
-                self.kept["outcomes"][_digest(meetings[meeting].source)] = outcome
-            self._keep()
-        print(f"{self.module}: {len(self.survivors())} survive", flush=True)
-
-    def _keep(self) -> None:
-        KEPT.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(json.dumps(self.kept), encoding="utf-8")
-
     def numbers(self) -> list[int]:
-        """How many there are, were killed, timed out, survived, and that with a reason; minutes."""
-        outcomes = [self.kept["outcomes"].get(_digest(mutant.source)) for mutant in self.mutants]
-        late, alive = outcomes.count(LATE), len(self.survivors())
-        killed = len(outcomes) - late - alive
+        """How many exist, were tried, killed, late, survived, and that with a reason; minutes."""
+        outcomes = [self.outcome(mutant) for mutant in self.mutants]
+        tried = len(outcomes) - outcomes.count(None)
+        late, alive = outcomes.count(LATE), outcomes.count(PASSED)
         equivalent = alive - len(self.unexplained())
-        return [len(outcomes), killed, late, alive, equivalent, round(self.kept["seconds"] / 60)]
+        minutes = round(self.kept["seconds"] / 60)
+        return [len(outcomes), tried, tried - late - alive, late, alive, equivalent, minutes]
 
 
 def _toml(name: str) -> dict[str, Any]:
@@ -208,7 +189,8 @@ def _page(trials: list[Trial]) -> str:
 Written by `python tests/mutation`, whose header says what is done and when a mutant is killed:
 cosmic-ray {version("cosmic-ray")}, {python} on {platform.system()} {platform.machine()} with
 {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d}.
-The minutes are those of one process; the source is known by the beginning of its SHA-256.""",
+The minutes are those of one process; the source is known by the beginning of its SHA-256.  Where
+fewer mutants were tried than exist, those tried were taken at random, by the SHA-256 of each.""",
         _table(trials),
         *(["## Survivors that a test should kill"] if unexplained else []),
         *(f"`{trial.module}.py`\n\n{_diff([mutant.change])}" for trial, mutant in unexplained),
@@ -224,11 +206,19 @@ The minutes are those of one process; the source is known by the beginning of it
 
 def _table(trials: list[Trial]) -> str:
     """The numbers, in Markdown."""
-    counts = ["mutants", "killed", "timed out", "survived", "of these equivalent", "minutes"]
+    counts = [
+        "mutants",
+        "tried",
+        "killed",
+        "timed out",
+        "survived",
+        "of these equivalent",
+        "minutes",
+    ]
     head = ["module", "source", *counts]
     rows = [trial.numbers() for trial in trials]
     lines = [
-        [f"`{trial.module}.py`", trial.kept["source"][:8], *map(str, row)]
+        [f"`{trial.module}.py`", _digest(trial.source)[:8], *map(str, row)]
         for trial, row in zip(trials, rows, strict=True)
     ]
     if len(rows) > 1:

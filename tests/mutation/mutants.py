@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import re
 import warnings
 from dataclasses import dataclass
@@ -62,20 +63,21 @@ class Mutant:
     change: Change
     line: int
     source: str
+    code: str  # the digest of what runs of it
 
 
 def mutants_of(source: str) -> list[Mutant]:
     """Every mutant of a module's *source*, in the order of its lines."""
-    seen = {_what_runs(source)}
+    seen = {code_of(source)}
     found = []
     for mutated in (*_by_cosmic_ray(source), *_by_us(source)):
         try:
-            running = _what_runs(mutated)
+            code = code_of(mutated)
         except SyntaxError:
             continue
-        if running not in seen:
-            seen.add(running)
-            found.append(_described(source, mutated))
+        if code not in seen:
+            seen.add(code)
+            found.append(_described(source, mutated, code))
     ours = [mutant for mutant in found if "TYPE_CHECKING" not in "".join(mutant.change.before)]
     return sorted(ours, key=lambda mutant: mutant.line)
 
@@ -161,6 +163,10 @@ def _docstrings_and_parts(tree: ast.Module) -> set[ast.AST]:
 
 
 class _OnlyWhatRuns(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        is_text = isinstance(node.value, ast.Constant)
+        return ast.Pass() if is_text else self.generic_visit(node)
+
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         self.generic_visit(node)
         return node.value and ast.Assign([node.target], node.value)
@@ -192,15 +198,15 @@ class _OnlyWhatRuns(ast.NodeTransformer):
         return node
 
 
-def _what_runs(source: str) -> str:
-    """The code of *source* without what has no effect, to be compared."""
+def code_of(source: str) -> str:
+    """Return a digest of *source* without what has no effect: comments, docstrings, annotations."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `is` with a number: a mutant may
         compile(source, "mutant", "exec")
-    return ast.dump(_OnlyWhatRuns().visit(ast.parse(source)))
+    return hashlib.sha256(ast.dump(_OnlyWhatRuns().visit(ast.parse(source))).encode()).hexdigest()
 
 
-def _described(source: str, mutated: str) -> Mutant:
+def _described(source: str, mutated: str, code: str) -> Mutant:
     old, new = ([" ".join(line.split()) for line in text.split("\n")] for text in (source, mutated))
     before: list[str] = []
     after: list[str] = []
@@ -211,7 +217,9 @@ def _described(source: str, mutated: str) -> Mutant:
             before += filter(None, old[i:j])
             after += filter(None, new[k:m])
     line = changed[0] + 1
-    return Mutant(Change(_function_at(source, line), tuple(before), tuple(after)), line, mutated)
+    return Mutant(
+        Change(_function_at(source, line), tuple(before), tuple(after)), line, mutated, code
+    )
 
 
 def _function_at(source: str, line: int) -> str:
