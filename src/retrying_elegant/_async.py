@@ -270,7 +270,7 @@ async def next_attempt(attempt: A) -> A | None:
 async def interrupt(attempt: Attempt, intruder: Exception) -> Exception:
     """End a call into whose wait something else has raised *intruder*; return what to raise."""
     misuse = _async_backend.misuse(intruder)
-    if misuse is not None:  # nothing has interrupted the wait: it cannot be waited for here
+    if misuse is not None:  # the wait was not interrupted: it is one that cannot be waited for here
         _decision.break_off(attempt)
         set_context(misuse, attempt._error)
         await end(attempt)
