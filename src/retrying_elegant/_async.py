@@ -239,12 +239,13 @@ async def next_attempt(attempt: A) -> A | None:
             release(attempt._error)
             if not is_unseen and attempt._before_wait is not None:
                 await attempt._before_wait()
+            stopped = False
             if policy.stop is None:
                 await _async_backend.sleep(wait)
             else:
-                await _async_backend.wait(policy.stop, wait)
+                stopped = await _async_backend.wait(policy.stop, wait)
             if is_bounded:
-                follows = _decision.confirm(attempt, _clock.time.monotonic())
+                follows = _decision.confirm(attempt, _clock.time.monotonic(), stopped=stopped)
         if follows:
             if is_unseen:
                 attempt._next(wait)

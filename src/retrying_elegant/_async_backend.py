@@ -52,18 +52,21 @@ class ForeignEventError(RuntimeError):
     """An event belongs to another event loop or library than the one that runs the task."""
 
 
-async def wait(event: _clock.Event, seconds: float) -> None:
+async def wait(event: _clock.Event, seconds: float) -> bool:
     """
     Sleep until *event* is set, at most *seconds*.
+
+    Returns:
+        Whether it was seen to be set; it may have been cleared since.
 
     Raises:
         ForeignEventError: as its name says.
     """
     if event.is_set():
-        return
+        return True
     if _clock.is_virtual() or seconds == 0:
         await sleep(seconds)
-        return
+        return False
     scope = timeout(seconds)
     try:
         async with scope:
@@ -71,6 +74,8 @@ async def wait(event: _clock.Event, seconds: float) -> None:
     except TimeoutError:
         if not scope.expired():
             raise
+        return False
+    return True
 
 
 async def _wait_for(event: _clock.Event) -> None:

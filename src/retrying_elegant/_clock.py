@@ -49,12 +49,18 @@ def sleep(seconds: float) -> None:
             clock.sleep(_LONGEST)
 
 
-def wait(event: Event, seconds: float) -> None:
-    """Sleep until *event* is set, at most *seconds*, in the event's own ``wait``."""
+def wait(event: Event, seconds: float) -> bool:
+    """
+    Sleep until *event* is set, at most *seconds*, in the event's own ``wait``.
+
+    Returns:
+        Whether it was seen to be set; it may have been cleared since.
+    """
     if event.is_set():
-        return
+        return True
     clock = time  # read only once: another thread may be restoring the real one
     if clock is not real:
         clock.sleep(seconds)
     elif seconds > 0:
-        event.wait(seconds if seconds < _LONGEST else _LONGEST)
+        return bool(event.wait(seconds if seconds < _LONGEST else _LONGEST))
+    return False

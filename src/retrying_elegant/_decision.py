@@ -202,18 +202,19 @@ def decide(
     return wait
 
 
-def confirm(attempt: Attempt, now: float, ahead: float = 0.0) -> bool:
+def confirm(attempt: Attempt, now: float, ahead: float = 0.0, *, stopped: bool = False) -> bool:
     """
     Confirm a decided retry, after the hooks and after the wait.
 
     Args:
         ahead: Seconds from *now* at which the next attempt is to start.
+        stopped: The event ``stop`` was set during the wait, if only for a moment.
 
     Returns:
         True: it follows. False: the call gave up after all.
     """
     stop = attempt._policy.stop
-    if stop is not None and stop.is_set():
+    if stopped or (stop is not None and stop.is_set()):
         give_up(attempt, "stopped")
         return False
     limit = attempt._limit()

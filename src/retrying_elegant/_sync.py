@@ -223,12 +223,13 @@ def next_attempt(attempt: A) -> A | None:
             release(attempt._error)
             if not is_unseen and attempt._before_wait is not None:
                 attempt._before_wait()
+            stopped = False
             if policy.stop is None:
                 _clock.sleep(wait)
             else:
-                _clock.wait(policy.stop, wait)
+                stopped = _clock.wait(policy.stop, wait)
             if is_bounded:
-                follows = _decision.confirm(attempt, _clock.time.monotonic())
+                follows = _decision.confirm(attempt, _clock.time.monotonic(), stopped=stopped)
         if follows:
             if is_unseen:
                 attempt._next(wait)

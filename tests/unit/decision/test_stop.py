@@ -136,6 +136,26 @@ class TestInAWait:
         assert run_async(main()) == "stopped"
         assert flaky.calls == 1
 
+    def test_one_that_is_cleared_again(self, way, event, own_waits):
+        """The retry does not follow either, and so not too early."""
+
+        def pulse(timeout=None):
+            event.set()
+            event.clear()
+            return True
+
+        if way.colour == "sync":
+            own_waits.setattr(event, "wait", pulse)
+        flaky = Flaky([Lost, "value"])
+
+        async def main():
+            asyncio.get_running_loop().call_later(5, pulse)
+            return await way.start(flaky, wait=60, stop=event)
+
+        with pytest.raises(Lost) as caught:
+            run_async(main()) if way.colour == "async" else way.run(flaky, wait=60, stop=event)
+        assert (given_up(caught.value).reason, flaky.calls) == ("stopped", 1)
+
     def test_its_token_is_put_back(self, sync_way, own_waits):
         """The retry that it was taken for is not made."""
 

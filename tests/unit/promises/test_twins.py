@@ -83,8 +83,8 @@ DIFFERENCES = {
     "next_attempt": """
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
-        - _clock.wait(policy.stop, wait)
-        + _async_backend.wait(policy.stop, wait)
+        - stopped = _clock.wait(policy.stop, wait)
+        + stopped = _async_backend.wait(policy.stop, wait)
     """,
     "interrupt": """
         + misuse = _async_backend.misuse(intruder)
