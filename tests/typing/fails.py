@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +24,7 @@ from retrying_elegant import (
     backoff,
     clients,
     db,
+    deadline,
     retry,
     retrying,
     web,
@@ -258,6 +260,12 @@ Policy(timeout=(1, 2))  # error: mypy pyright pyrefly ty # refused at definition
 Policy(timeout=lambda: 30)  # error: mypy pyright pyrefly ty # refused at definition
 Policy(timeout=0)  # refused at definition
 Policy(attempt_timeout="30")  # error: mypy pyright pyrefly ty # refused at definition
+Policy(reset_after="30")  # error: mypy pyright pyrefly ty # refused at definition
+Policy(reset_after=0)  # refused at definition
+Policy(stop=True)  # error: mypy pyright pyrefly ty # refused at definition
+Policy(stop=threading.Event)  # error: mypy pyright pyrefly ty # refused at definition
+Policy(stop=lambda: True)  # error: mypy pyright pyrefly ty # refused at definition
+Policy(log_level="INFO")  # error: mypy pyright pyrefly ty # refused at definition
 Policy(budget=10)  # error: mypy pyright pyrefly ty # refused at definition
 Policy(budget=RetryBudget)  # error: mypy pyright pyrefly ty # refused at definition
 Policy(name=1)  # error: mypy pyright pyrefly ty # refused at definition
@@ -455,3 +463,12 @@ def loop_that_assigns() -> str:
         with attempt:
             page = fetch("/")
     return page  # error: mypy pyright pyrefly ty
+
+
+# --- Deadlines ----------------------------------------------------------------------------------
+
+deadline()  # error: mypy pyright pyrefly ty # refused at definition
+deadline("5")  # error: mypy pyright pyrefly ty # refused at definition
+deadline(None)  # error: mypy pyright pyrefly ty # refused at definition
+deadline(0)  # refused at definition
+deadline.current().__enter__()  # error: mypy pyright pyrefly ty # refused at definition

@@ -5,7 +5,10 @@ A decorated callable keeps its type: arguments by name, defaults, overloads, bin
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 import random
+import threading
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from datetime import timedelta
@@ -37,6 +40,7 @@ from retrying_elegant import (
     backoff,
     clients,
     db,
+    deadline,
     given_up,
     instrumentation,
     retry,
@@ -591,7 +595,15 @@ assert_type(POLICY.attempts, int | None)
 assert_type(POLICY.until, Callable[[Any], object] | None)
 assert_type(POLICY.timeout, float | None)
 assert_type(POLICY.attempt_timeout, float | None)
+assert_type(POLICY.reset_after, float | None)
 assert_type(POLICY.budget, RetryBudget | None)
+assert_type(POLICY.log_level, int | None)
+assert_type(Policy(reset_after=timedelta(minutes=2), stop=threading.Event()), Policy)
+assert_type(POLICY.replace(reset_after=120, stop=None, log_level=10), Policy)
+for stop in (asyncio.Event(), multiprocessing.Event()):
+    retrying(POLICY, stop=stop, reset_after=120)
+if POLICY.stop is not None:
+    assert_type(POLICY.stop.is_set(), bool)
 assert_type(POLICY.name, str | None)
 assert_type(POLICY.replace(attempts=None, timeout=timedelta(seconds=5), on_retry=print), Policy)
 assert_type(Policy() == POLICY, bool)
@@ -791,11 +803,25 @@ def ending() -> None:
         raise TryAgain(after=1) from error
 
 
+# --- Deadlines ----------------------------------------------------------------------------------
+
+
+def answer() -> float:
+    with deadline(5) as outer, deadline(timedelta(seconds=3)):
+        assert_type(outer, deadline)
+        current = deadline.current()
+        assert_type(current, deadline | None)
+        bare("/")
+        return current.remaining if current is not None else 0
+
+
 # --- In tests, and for a whole process --------------------------------------------------------
 
 
 def test() -> Page:
     with testing.instant() as time, testing.limit(2), testing.off():
+        time.advance(5)
+        time.advance(timedelta(hours=1))
         page = bare("/")
     assert_type(time.waits, list[float])
     return page
