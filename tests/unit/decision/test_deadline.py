@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import sys
 import threading
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
-from retrying_elegant import deadline, given_up, retry
+from retrying_elegant import deadline, given_up, retry, retrying
 from retrying_elegant.backoff import constant
 
 
@@ -258,6 +259,67 @@ class TestLeftElsewhere:
             return deadline.current()
 
         assert run_async(main()) is None
+
+
+class TestBlocks:
+    """A block with a `timeout` is a deadline for its calls and everything beneath them."""
+
+    def test_policies_beneath_a_call(self, block_way, clock, waits):
+        """They share what is left of it."""
+        beneath = retry(9, wait=4)(Flaky([Lost]))
+
+        def call():
+            clock.tick(1)
+            with pytest.raises(Lost) as caught:
+                beneath()
+            return reason(caught.value)
+
+        assert block_way.run(call, timeout=10) == ("timeout", 3)
+        assert waits == [4, 4]
+
+    def test_it_is_the_deadline_of_the_block(self, clock):
+        """From its beginning to its end."""
+        with retrying(timeout=10) as call:
+            clock.tick(4)
+            assert call(deadline.current) is deadline.current()
+            assert deadline.current().remaining == 6
+        assert deadline.current() is None
+
+    def test_of_an_async_block(self, clock):
+        """Also for the tasks that are started in it."""
+
+        async def remaining():
+            return deadline.current().remaining
+
+        async def main():
+            async with retrying(timeout=10) as call:
+                clock.tick(4)
+                assert await call(remaining) == await asyncio.create_task(remaining()) == 6
+            return deadline.current()
+
+        assert run_async(main()) is None
+
+    @pytest.mark.parametrize("raises", [True, False])
+    def test_it_ends_with_a_block_that_gave_up(self, clock, raises):
+        """Whether the error is raised or not."""
+        with contextlib.suppress(Lost), retrying(1, timeout=10, raises=raises) as call:
+            call(Flaky([Lost]))
+        assert deadline.current() is None
+
+    @pytest.mark.parametrize(("outer", "inner"), [(5, 10), (10, 5)])
+    def test_the_earlier_applies(self, clock, outer, inner):
+        """Of it and the deadline around it."""
+        with deadline(outer), retrying(timeout=inner) as call:
+            assert call(deadline.current).remaining == 5
+
+    def test_without_a_timeout(self, clock):
+        """It is none, nor is a loop or a decorated call with one."""
+        with retrying() as call:
+            assert call(deadline.current) is None
+        for attempt in retrying(timeout=10):
+            with attempt:
+                assert deadline.current() is None
+        assert retry(timeout=10)(deadline.current)() is None
 
 
 class TestTheObject:

@@ -45,8 +45,8 @@ class TestOnceItIsSet:
         event.set()
         assert way.run(Flaky(["value"]), stop=event) == "value"
 
-    def test_in_an_attempt(self, way, event):
-        """It is not interrupted; the budget is not asked for a token."""
+    def test_in_an_attempt(self, way, event, caplog):
+        """It is not interrupted, and takes no token; hooks and log see the reason."""
         budget = RetryBudget(10)
         endings = []
 
@@ -58,6 +58,8 @@ class TestOnceItIsSet:
             way.run(risky, stop=event, budget=budget, on_give_up=endings.append)
         assert [(attempt.number, attempt.reason) for attempt in endings] == [(1, "stopped")]
         assert budget.tokens == 10
+        assert "gave up on" in caplog.text
+        assert "(stopped)" in caplog.text
 
     def test_while_the_retry_is_announced(self, way, event, waits):
         """Before the wait, which is not slept."""
