@@ -62,6 +62,15 @@ def look(thing: Any, path: str) -> Any:
     return thing
 
 
+def entry(thing: Any, *keys: str) -> Any:
+    """Return the value under *keys* in the nested dicts of *thing*, or None."""
+    for key in keys:
+        if not issubclass(type(thing), dict):  # what is not may have a __class__ that raises
+            return None
+        thing = dict.get(thing, key)  # bypasses methods of subclasses
+    return thing
+
+
 def text(error: BaseException) -> str:
     """Return ``str(error)``, or an empty string if that raises."""
     try:

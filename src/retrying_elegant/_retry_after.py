@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 
-from ._reading import look
+from ._reading import entry, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 _LONGEST = sys.float_info.max
 _WANTED = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "date"})
 _PUSHBACK = "grpc-retry-pushback-ms"
-
-
-def entry(thing: Any, *keys: str) -> Any:
-    """Return the value under *keys* in the nested dicts of *thing*, or None."""
-    for key in keys:
-        if not issubclass(type(thing), dict):  # what is not may have a __class__ that raises
-            return None
-        thing = dict.get(thing, key)  # bypasses methods of subclasses
-    return thing
 
 
 def retry_after(source: object, /) -> float | None:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import errno
 
-from ._reading import arguments, first, look, text
-from ._retry_after import entry
+from ._reading import arguments, entry, first, look, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

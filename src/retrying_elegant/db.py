@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 
-from ._reading import arguments, first, known_as, look, result_for, text
+from ._reading import arguments, entry, first, known_as, look, result_for, text
 from ._tracebacks import leaves
 
 TYPE_CHECKING = False
@@ -149,7 +149,7 @@ def _os_error(error: BaseException) -> str | None:
 
 
 def _by_sqlstate(error: BaseException) -> str | None:
-    return _SQLSTATES.get(look(error, "sqlstate") or "")
+    return _SQLSTATES.get(look(error, "sqlstate"))
 
 
 # What libpq says of a connection has no SQLSTATE, only a text, here in English.  From the sources
@@ -212,8 +212,7 @@ def _libpq_answer(words: str) -> bool:
 
 
 def _pg8000(error: BaseException) -> str | None:
-    fields = first(error)
-    return _SQLSTATES.get(fields.get("C", "")) if isinstance(fields, dict) else None
+    return _SQLSTATES.get(entry(first(error), "C"))
 
 
 def _mysql(error: BaseException) -> str | None:
@@ -243,7 +242,7 @@ _CONNECTOR_LOST = (
 
 def _mysql_connector(error: BaseException) -> str | None:
     number, words = look(error, "errno"), text(error)
-    if isinstance(number, int) and number != -1:
+    if number != -1:
         return _mysql_number(number, words)
     return _LOST if any(reason in words for reason in _CONNECTOR_LOST) else None
 
@@ -263,9 +262,9 @@ def _odbc(error: BaseException) -> str | None:
     Their arguments are the SQLSTATE and a text such as ``[HYT00] [Microsoft][ODBC Driver 18 for
     SQL Server][SQL Server]Lock request time out period exceeded. (1222) (SQLExecDirectW)``.
     """
-    state, words, *_ = (*arguments(error), "", "")
+    state, words, *_ = arguments(error)
     number = words.rpartition(") (SQL")[0].rpartition("(")[2]
-    origin = "]".join(words.split("]")[:3])  # the state, and the first two parts of its origin
+    origin = str(words.split("]")[:3])  # the state, and the first two parts of its origin
     numbers: dict[int, str] = {}
     if words.startswith(f"[{state}] ["):
         if "SQL Server" in origin:
@@ -295,8 +294,7 @@ def _mongodb(error: BaseException) -> str | None:
         return _CONFLICT
     if known_as(error, ("pymongo.ConnectionFailure",)):
         return _LOST
-    code = look(error, "code")
-    return _MONGODB.get(code) if isinstance(code, int) else None
+    return _MONGODB.get(look(error, "code"))
 
 
 def _has_label(error: BaseException, label: str) -> bool:

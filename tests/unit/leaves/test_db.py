@@ -272,8 +272,9 @@ class TestSQLSTATE:
     def test_of_odbc(self, expected):
         """The first argument; the text after it does not matter."""
         states = SQLSTATES[expected]
-        found = {state: meaning(parts.odbc(state, "ERROR: why (1) (SQLX)")) for state in states}
-        assert found == dict.fromkeys(states, expected)
+        for text in ("ERROR: why (1) (SQLX)", "no number"):
+            found = {state: meaning(parts.odbc(state, text)) for state in states}
+            assert found == dict.fromkeys(states, expected)
 
     @pytest.mark.parametrize("kind", ["DatabaseError", "InternalError", "Error"])
     def test_the_class_does_not_matter_where_there_is_a_state(self, kind):
@@ -348,6 +349,7 @@ class TestMySQL:
         assert meaning(parts.pymysql(0, "InterfaceError", package)) == "disconnected"
         assert meaning(parts.pymysql(0, "OperationalError", package)) == "neither"
         assert meaning(parts.pymysql(1, "InterfaceError", package)) == "neither"
+        assert meaning(parts.pymysql(-1, "InterfaceError", package)) == "neither"
         assert meaning(parts.pymysql(2013, "InterfaceError", package)) == "disconnected"
 
     @pytest.mark.parametrize("package", ["pymysql.err", "asyncmy.errors"])
@@ -410,7 +412,10 @@ class TestSQLServer:
 
     def test_numbers_of_other_servers(self):
         """Nobody knows what 64 means there; nor is a number in a value of the user's one."""
-        assert meaning(parts.odbc("HY000", "[Oracle][ODBC][Ora]why (64) (SQLX)")) == "neither"
+        for origin in ("[Oracle][ODBC][Ora]", "[Oracle][ODBC][SQL Server]"):
+            for number in (64, 1205):
+                text = f"{origin}why ({number}) (SQLX)"
+                assert meaning(parts.odbc("HY000", text)) == "neither"
         assert (
             meaning(parts.odbc("HY000", "ERROR: SQL Server] [SQL Server] (64) (SQLX)")) == "neither"
         )
@@ -658,6 +663,7 @@ class TestLibpq:
         """It has the state 08001 for all of them."""
         assert meaning(parts.odbc("08001", f"connection to server failed: {text}")) == expected
         assert meaning(parts.odbc("HY000", f"connection to server failed: {text}")) == "neither"
+        assert meaning(parts.odbc("01002", f"disconnected: {text}")) == "disconnected"
 
     def test_classes_of_psycopg2_without_a_state(self):
         """Raised by hand, in somebody's tests: the name of a conflict counts, no other does."""
@@ -825,7 +831,7 @@ class TestMongoDB:
         read = lambda number: meaning(parts.pymongo("OperationFailure", code=number))  # noqa: E731
         assert wrong(MONGODB, read) == {}
 
-    @pytest.mark.parametrize("has", [None, "x", lambda label: "yes", lambda: True])
+    @pytest.mark.parametrize("has", [None, "x", lambda label: "yes", lambda label: 1, lambda: True])
     def test_labels_that_cannot_be_asked_for(self, has):
         """An answer other than True says nothing."""
         assert (
