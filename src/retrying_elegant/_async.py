@@ -1,8 +1,8 @@
-"""Async: the steps of a call that awaits, under asyncio or trio, and the wrapper of its functions.
+"""Async: the steps of an async call, under asyncio or trio, and the wrapper of coroutine functions.
 
 Owns the same as its twin ``sync``, function by function, and what only async code can do: cancel
-an attempt that takes too long, and end where the task was canceled.  Leaves every decision to
-``decision``, and to ``reporting`` who learns what.
+an attempt that takes too long, and end if the task was canceled.  Leaves every decision to
+``decision``, and all reports to ``reporting``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def wrap(
     budget = policy.budget
     is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
 
-    known: Any = None  # the class of an error that was last found to be retried always
+    known: Any = None  # the class of the last error known to be always retried
 
     async def plain(*args: Any, **kwargs: Any) -> Any:
         nonlocal known
@@ -74,8 +74,8 @@ def wrap(
                     and not _reporting.retry_observers
                     and (is_simple or not _deadline.innermost())
                 ):
-                    # What `next_attempt` would do, without a coroutine around the sleep: tasks
-                    # wait by the ten thousand, each with its frames.
+                    # What `next_attempt` would do, without a coroutine around the sleep: tens of
+                    # thousands of tasks may wait, each with its frames.
                     _reporting.retry(attempt)
                     wait: float = attempt._outcome
                     release(attempt._error)
@@ -109,17 +109,17 @@ def wrap(
         start = _clock.time.monotonic()
         return await run(Attempt(policy, name, start, args, kwargs), fn, fallback)
 
-    # Where no code observes a first success, a call has no state until its first failure.
+    # If no code observes a first success, a call has no state until its first failure.
     return plain if policy._is_plain and fallback is None else watched
 
 
 async def run(
     attempt: Attempt, fn: Callable[..., Any], fallback: Callable[[Attempt], Any] | None = None
 ) -> Any:
-    """Make *attempt* and what follows it; return the result, or raise the final error."""
+    """Make *attempt* and those that follow; return the result, or raise the final error."""
     policy, args, kwargs = attempt._policy, attempt._args, attempt._kwargs
     try:
-        if attempt._stage is GAVE_UP:  # in a block whose time was over before the call began
+        if attempt._stage is GAVE_UP:  # the timeout of the block passed before the call began
             await end(attempt)
         while attempt._stage is NEW:
             attempt._stage = RUNNING
@@ -136,7 +136,7 @@ async def run(
                 else:
                     async with _async_backend.timeout(allowed) as scope:
                         value = fn(*args, **kwargs) if kwargs else fn(*args)
-                        # 3.11 traces no way out of an `async with` but through its last line.
+                        # 3.11 only traces an exit from an `async with` through its last line.
                         if _checks.is_awaitable(value):  # pragma: no branch
                             value = await value
             except Exception as error:
@@ -156,7 +156,7 @@ async def run(
                 break
             attempt = following
             del following  # as below
-        # It gave up with no exception being handled: on a result, or after a retry was decided.
+        # It gave up while no exception is being handled: on a result, or after a decided retry.
         if fallback is not None and attempt.reason in QUIET:
             return await finished(fallback(attempt))
         with context_kept(attempt._error):
@@ -170,7 +170,7 @@ async def run(
 
 
 def limit(attempt: Attempt) -> float | None:
-    """Return the seconds that *attempt* may take, where it can be ended after them."""
+    """Return the seconds after which *attempt* is canceled; check that it can be."""
     _async_backend.check_running()
     return attempt.timeout
 
@@ -178,7 +178,7 @@ def limit(attempt: Attempt) -> float | None:
 def expired(
     scope: Timeout | None, error: Exception, attempt: Attempt, allowed: float | None
 ) -> bool:
-    """Return whether *error* is the TimeoutError of *scope*, and let it say which limit it was."""
+    """Return whether *error* is the TimeoutError of *scope*; if so, name the limit in its text."""
     if scope is None:
         return False
     policy, limit = attempt._policy, attempt._limit()
@@ -205,7 +205,7 @@ async def settle(
         before: The cancellations of the task when the attempt started; None: they do not matter.
 
     Returns:
-        True: another attempt follows. False: the call has ended; ``attempt._stage`` tells how.
+        True: another attempt follows. False: the call has ended; ``attempt._stage`` shows how.
     """
     canceled = before is not None and _async_backend.was_canceled(before, error)
     try:
@@ -222,7 +222,7 @@ async def next_attempt(attempt: A) -> A | None:
     """
     Announce the retry, release what failed, sleep, and return the attempt that follows.
 
-    None: the call gave up after all, and has reported it.
+    Return None if the call has given up after all, which is then reported.
     """
     policy = attempt._policy
     wait: float = attempt._outcome
@@ -254,7 +254,7 @@ async def next_attempt(attempt: A) -> A | None:
             if policy.reset_after is not None:
                 following._began = _clock.time.monotonic()
             return following
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+    except Exception as error:  # noqa: BLE001 - it is raised again
         intruder = await interrupt(attempt, error)
         try:
             with context_kept(intruder):
@@ -269,9 +269,9 @@ async def next_attempt(attempt: A) -> A | None:
 
 
 async def interrupt(attempt: Attempt, intruder: Exception) -> Exception:
-    """End a call into whose wait something else has raised *intruder*; return what to raise."""
+    """End a call because something else raised *intruder* into its wait; return what to raise."""
     misuse = _async_backend.misuse(intruder)
-    if misuse is not None:  # the wait was not interrupted: it is one that cannot be waited for here
+    if misuse is not None:  # the wait was not interrupted: it is impossible here
         _decision.break_off(attempt)
         set_context(misuse, attempt._error)
         await end(attempt)
@@ -291,7 +291,7 @@ async def end(attempt: Attempt, intruder: Exception | None = None) -> None:
 
 
 async def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
-    """Run *hooks*, awaiting what can be awaited; one that raises is logged and changes nothing."""
+    """Run *hooks*, awaiting async ones; an error of one is logged, and has no other effect."""
     for hook in hooks:
         try:
             await finished(hook(attempt))
@@ -300,5 +300,5 @@ async def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
 
 
 async def finished(answer: Any) -> Any:
-    """Return *answer* itself, or its result where it has to be awaited."""
+    """Return *answer*, awaited if necessary."""
     return await answer if _checks.is_awaitable(answer) else answer

@@ -1,7 +1,7 @@
-"""Async backend: sleeping, timing out and cancellation under whichever library runs the task.
+"""Async backend: sleeps, timeouts and cancellation under asyncio or trio.
 
-Owns the choice between asyncio and trio, made each time at run time, and imports neither before
-it runs.  Seconds are floats.
+Owns the choice between the two libraries, which is made at run time each time, and imports neither
+before it runs.  Seconds are floats.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _asyncio: Any = None  # imported when it is first needed: it is a large import
 
 
 def sleep(seconds: float) -> Awaitable[None]:
-    """Return what sleeps when it is awaited, and lets other tasks run even for 0 seconds."""
-    clock = _clock.time  # looked at once, so that the real one never sleeps here
+    """Return an awaitable that sleeps, and lets other tasks run even for 0 seconds."""
+    clock = _clock.time  # read only once, so that the real one never sleeps here
     if clock is not _clock.real:
         clock.sleep(seconds)
         seconds = 0
@@ -49,7 +49,7 @@ def sleep(seconds: float) -> Awaitable[None]:
 
 
 class ForeignEventError(RuntimeError):
-    """An event belongs to another event loop or library than the one that runs the task."""
+    """Raised for an event of another event loop or library than the one that runs the task."""
 
 
 async def wait(event: _clock.Event, seconds: float) -> bool:
@@ -60,7 +60,7 @@ async def wait(event: _clock.Event, seconds: float) -> bool:
         Whether it was seen to be set; it may have been cleared since.
 
     Raises:
-        ForeignEventError: as its name says.
+        ForeignEventError: *event* belongs to another event loop or library.
     """
     if event.is_set():
         return True
@@ -81,7 +81,7 @@ async def wait(event: _clock.Event, seconds: float) -> bool:
 async def _wait_for(event: _clock.Event) -> None:
     try:
         await event.wait()
-    except (RuntimeError, AttributeError) as error:  # asyncio's own finds no loop under trio
+    except (RuntimeError, AttributeError) as error:  # asyncio's event finds no loop under trio
         raise ForeignEventError(
             f"stop: the {type(event).__module__}.{type(event).__qualname__} belongs to another "
             f"event loop or library than the one that runs here ({error})"
@@ -89,7 +89,7 @@ async def _wait_for(event: _clock.Event) -> None:
 
 
 def timeout(seconds: Any) -> Timeout:
-    """Return what cancels its body after *seconds*, raising TimeoutError from its end."""
+    """Return a context manager that cancels its body after *seconds*, then raises TimeoutError."""
     trio = _running_trio()
     if trio is not None:
         return _TrioTimeout(trio, seconds)
@@ -99,10 +99,10 @@ def timeout(seconds: Any) -> Timeout:
 
 def expired(scope: Timeout, error: BaseException, what: str) -> bool:
     """
-    Return whether *error* is the TimeoutError of *scope*, not one of the user's own.
+    Return whether *error* is the TimeoutError of *scope*, and not one of the user's own.
 
     Args:
-        what: Which limit it was, for the text of the error.
+        what: The text of the error, which names the limit.
     """
     if not scope.expired() or not issubclass(type(error), TimeoutError):
         return False
@@ -115,7 +115,7 @@ def expired(scope: Timeout, error: BaseException, what: str) -> bool:
 
 
 def misuse(error: Exception) -> Exception | None:
-    """Return what to raise where *error* came out of a wait that cannot work here, or None."""
+    """Return what to raise if *error* comes from a wait that is impossible here, or None."""
     if type(error) is ForeignEventError:
         wrong = RuntimeError(str(error))
         wrong.__cause__ = error.__cause__
@@ -128,7 +128,7 @@ def misuse(error: Exception) -> Exception | None:
 
 
 def check_running() -> None:
-    """Raise RuntimeError where neither asyncio nor trio runs the current task."""
+    """Raise RuntimeError if neither asyncio nor trio runs the current task."""
     if not is_running():
         raise _neither()
 
@@ -140,16 +140,16 @@ def _neither() -> RuntimeError:
     )
 
 
-# Where asyncio keeps the current task, found at the first use.  Before Python 3.12, `current_task`
-# is Python code that takes longer than all the rest of a success.
+# Where asyncio stores the current task, found at first use.  Before Python 3.12, `current_task` is
+# Python code, and takes longer than the rest of a successful call.
 _current_task: Any = None
 _current_tasks: Any = None
 _running_loop: Any = None
-_known: Any = None  # a class of tasks that count their cancellations: the one last seen
+_known: Any = None  # the class of the last task seen that counts its cancellations
 
 
 class _NoTask:
-    """What stands for the current task where there is none, or one that does not count."""
+    """The replacement for a current task that is missing, or does not count its cancellations."""
 
     def cancelling(self) -> int:
         return 0
@@ -160,7 +160,7 @@ _NO_TASK: Any = _NoTask()
 if sys.version_info >= (3, 12):  # pragma: no cover - coverage is measured on 3.11
 
     def current_task() -> Any:
-        """Return the current task of asyncio, or a stand-in; either has ``cancelling()``."""
+        """Return the current task of asyncio, or a replacement; either has ``cancelling()``."""
         try:
             task = _current_task()
         except RuntimeError:  # no event loop
@@ -169,10 +169,10 @@ if sys.version_info >= (3, 12):  # pragma: no cover - coverage is measured on 3.
             return _find_task()
         return task if type(task) is _known else _counting(task)
 
-else:  # pragma: no branch - likewise
+else:  # pragma: no branch - as above
 
     def current_task() -> Any:
-        """Return the current task of asyncio, or a stand-in; either has ``cancelling()``."""
+        """Return the current task of asyncio, or a replacement; either has ``cancelling()``."""
         try:
             task = _current_tasks.get(_running_loop())
         except AttributeError:  # not found yet
@@ -181,7 +181,7 @@ else:  # pragma: no branch - likewise
 
 
 def _find_task() -> Any:
-    """Find where asyncio keeps the current task, and return that."""
+    """Find where asyncio stores the current task, and return the task."""
     global _current_task, _current_tasks, _running_loop
     asyncio: Any = sys.modules.get("asyncio")
     try:
@@ -189,12 +189,12 @@ def _find_task() -> Any:
         _current_task = asyncio.current_task
         _current_tasks = getattr(asyncio.tasks, "_current_tasks", None)
         return _counting(_current_task())
-    except (AttributeError, RuntimeError):  # not imported, or not to the end; no task runs here
+    except (AttributeError, RuntimeError):  # asyncio is not (fully) imported, or runs no task
         return _NO_TASK
 
 
 def _counting(task: Any) -> Any:
-    """Return *task* if it counts its cancellations, or what stands for it."""
+    """Return *task* if it counts its cancellations, or its replacement."""
     global _known
     if not hasattr(task, "cancelling"):  # None, too
         return _NO_TASK
@@ -203,24 +203,24 @@ def _counting(task: Any) -> Any:
 
 
 def cancellations() -> int:
-    """Return how often the current task of asyncio was canceled; 0 where there is none."""
+    """Return how often the current task of asyncio was canceled; 0 without one."""
     count: int = current_task().cancelling()
     return count
 
 
 def was_canceled(before: int, error: BaseException | None) -> bool:
     """
-    Return whether the task was canceled while an attempt ran, which may have swallowed that.
+    Return whether the task was canceled during an attempt, which may have swallowed that.
 
     Args:
         before: ``cancellations()`` when the attempt started.
-        error: What the attempt ended in; None: a rejected result.
+        error: The error of the attempt; None: a rejected result.
     """
     if cancellations() <= before:
         return False
     if sys.version_info >= (3, 13):  # pragma: no cover - coverage is measured on 3.11
         return True
-    # There, a TaskGroup that fails leaves the count raised.
+    # Before 3.13, a TaskGroup that fails does not lower the count again.
     return error is not None and not any(members(this) for this in chain(error))
 
 
@@ -238,8 +238,8 @@ def is_unfinished(value: Any) -> bool:
     """
     Return whether *value*, returned by a synchronous callable, still has to be awaited.
 
-    That is so of coroutines and of asyncio's futures; of any other awaitable only while an event
-    loop runs in this thread, because elsewhere it can be a value like any other.
+    This is the case for coroutines and asyncio's futures, and for other awaitables while an event
+    loop runs in this thread; elsewhere, these may be ordinary values.
     """
     if is_coroutine(value):
         return True
@@ -254,7 +254,7 @@ def is_unfinished(value: Any) -> bool:
 
 
 class _TrioTimeout:
-    """What ``asyncio.timeout`` is, for trio."""
+    """The equivalent of ``asyncio.timeout`` for trio."""
 
     def __init__(self, trio: Any, seconds: float) -> None:
         self._scope = trio.CancelScope()
@@ -289,8 +289,8 @@ def _import_asyncio() -> Any:
 
 
 def _running_trio() -> Any:
-    """Return the module trio where it runs the current task; importing it is not ours to do."""
-    # asyncio is checked as well, because trio-asyncio runs its tasks inside one of trio's.
+    """Return the module trio if it runs the current task, without importing it."""
+    # asyncio is checked too, because trio-asyncio runs asyncio's tasks inside one of trio's.
     if _in_task_of("trio.lowlevel") and not _in_task_of("asyncio"):
         return sys.modules["trio"]
     return None
@@ -303,5 +303,5 @@ def _in_task_of(library: str) -> bool:
         return False
     try:
         return module.current_task() is not None
-    except (RuntimeError, AttributeError):  # it does not run; it was not imported to the end
+    except (RuntimeError, AttributeError):  # it is not running, or not fully imported
         return False

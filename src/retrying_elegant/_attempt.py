@@ -1,10 +1,10 @@
 """Attempt: what users see of one attempt, and the state of its call.
 
 Owns the object that loops yield and that hooks, wait callables and fallbacks receive.  Each
-attempt takes over the state of the one before it: when the call began, what has been slept, what
-has failed.  Durations are float seconds.
+attempt takes over the state of the one before: the start of the call, the time slept, and the
+failures.  Durations are float seconds.
 
-Who writes which slot, besides this module, which a test reads here:
+The slots, and which modules besides this one write them (a test reads this list):
 
     _stage              ``decision``; ``loop``; RUNNING also ``sync``, ``async``, ``generators``
     _outcome, _history  ``decision``
@@ -17,8 +17,8 @@ Who writes which slot, besides this module, which a test reads here:
     _began              where reset_after is set ``sync``, ``async``, ``block``; ``cli`` and
                         ``clients`` of one that hung
 
-This module writes all of them when an attempt is made and when it follows another; ``_policy``,
-``_label``, ``_args`` and ``_kwargs`` only then, or when a label is first shown.
+This module writes all of them when an attempt is created or follows another.  ``_policy``,
+``_label``, ``_args`` and ``_kwargs`` are written only then, or when a label is first shown.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 # A result may be None, so "no result" needs a value of its own.
 NOTHING: Any = object()
 
-# The stages of an attempt; the picture is in `decision`.
+# The stages of an attempt; `decision` has a diagram.
 NEW, RUNNING, SETTLING, WAITING = "new", "running", "settling", "waiting"
 SUCCEEDED, GAVE_UP, BROKEN = "succeeded", "gave up", "broken"
 
@@ -90,8 +90,8 @@ class Attempt:
         "_waited",
     )
 
-    # A subclass that holds something until the wait, as clients do a failed response, releases
-    # it here, just before the sleep; in async forms with a coroutine function.
+    # A subclass that keeps something until the wait, as clients keep a failed response, releases it
+    # here, just before the sleep; in async forms, this is a coroutine function.
     _before_wait: Callable[[], Any] | None = None
 
     def __init__(
@@ -100,27 +100,27 @@ class Attempt:
         label: str | Place,
         start: float,
         args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] = {},  # noqa: B006 - never written to
+        kwargs: dict[str, Any] = {},  # noqa: B006 - never modified
     ) -> None:
         self._policy = policy
-        self._label = label  # of a loop, its place: formatted only when it is read
+        self._label = label  # for a loop, its place, which is formatted only when it is read
         self._start = start  # when the time of the policy's timeout began
-        self._began = start  # when this attempt began; kept up where reset_after is set
+        self._began = start  # when this attempt began; only updated if reset_after is set
         self._args = args
         self._kwargs = kwargs
         self._number = 1
         self._earlier = 0  # attempts before the series that number counts: see reset_after
         self._waited = 0.0
         self._slept = 0.0
-        # Of each failed attempt: seconds since the start, and class and text of the error, or
-        # None and "". In one flat tuple, which takes the least memory while many tasks wait; and
-        # the texts, not the errors, which may hold sockets and bodies.
+        # For each failed attempt: seconds since the start, and class and text of the error, or
+        # None and "". One flat tuple takes the least memory while many tasks wait. The errors
+        # themselves are not kept, because they may hold sockets and bodies.
         self._history: tuple[Any, ...] = ()
         self._hint: float | None = None
-        self._error: Any = None  # Exception | None; Any, because the forms know when it is set
+        self._error: Any = None  # Exception | None, but Any, because the forms know when it is set
         self._result = NOTHING
         self._stage = NEW
-        self._outcome: Any = None  # of the stage WAITING seconds, of GAVE_UP the reason
+        self._outcome: Any = None  # WAITING: the seconds; GAVE_UP: the reason
 
     def _following(self, wait: float) -> Self:
         """Return the attempt that follows this one after *wait* seconds."""
@@ -142,7 +142,7 @@ class Attempt:
         return following
 
     def _next(self, wait: float) -> None:
-        """Become the attempt that follows after *wait* seconds, where no code can have seen it."""
+        """Become the attempt that follows after *wait* seconds, if no code has seen this one."""
         self._number = number = self._number + 1
         self._waited = wait
         self._slept += wait
@@ -160,7 +160,7 @@ class Attempt:
         first = self._number - len(failures) + 1
         return tuple(entry(number, *failure) for number, failure in enumerate(failures, first))
 
-    # The text of an error for history, log and note.
+    # How the text of an error is read for history, log and note.
     _text_of = staticmethod(text_of)
 
     def _describe(self, error: BaseException | None) -> str:
@@ -168,16 +168,16 @@ class Attempt:
         return NOT_ACCEPTED if error is None else describe(type(error), self._text_of(error))
 
     def _is_remarkable(self) -> bool:
-        """Return whether giving up on a non-retryable first attempt is worth a record and line."""
+        """Return whether a non-retryable error of the first attempt is recorded and logged."""
         return False
 
     def _elapsed(self, now: float) -> float:
-        """Seconds since the start; a clock that does not move cannot hide the waits."""
+        """Return the seconds since the start; even with a frozen clock, waits count."""
         clocked = now - self._start
         return clocked if clocked > self._slept else self._slept
 
     def _limit(self) -> float | None:
-        """Seconds since the start after which no attempt starts: timeout or deadline, or None."""
+        """Return the seconds from the start after which no attempt starts: timeout or deadline."""
         timeout, moment = self._policy.timeout, _deadline.moment()
         if moment is None:
             return timeout
@@ -186,12 +186,12 @@ class Attempt:
 
     @property
     def number(self) -> int:
-        """Which attempt of its call this is, from 1; 0 for a call in a block that came too late."""
+        """The number of this attempt, from 1; 0 for a call in a block that came too late."""
         return self._number
 
     @property
     def name(self) -> str:
-        """What is called, as logs and notes name it."""
+        """The name of the call, as in logs and notes."""
         if not isinstance(self._label, str):
             self._label = _place_name(*self._label)
         return self._label
@@ -211,16 +211,16 @@ class Attempt:
         """
         The exception of this attempt, or None.
 
-        Where a call gives up on results that ``until`` did not accept, this is the
-        :class:`RetryError` that says so.  Once the final error has propagated out of a loop, it
-        is None again, so that error and loop variable do not keep each other alive.
+        If a call gives up because ``until`` accepted no result, this is the :class:`RetryError`.
+        After the final error has propagated out of a loop, it is None again, so that error and
+        loop variable do not keep each other alive.
         """
         error: Exception | None = self._error
         return error
 
     @property
     def result(self) -> Any:
-        """What the attempt returned, or what the body of a loop stored; None without one."""
+        """The result of the attempt, or what the body of a loop stored; None without one."""
         return None if self._result is NOTHING else self._result
 
     @property
@@ -230,7 +230,7 @@ class Attempt:
 
     @property
     def reason(self) -> Reason | None:
-        """Why the call gave up, as in :attr:`GiveUp.reason`; None where it did not."""
+        """Why the call gave up, as in :attr:`GiveUp.reason`; None if it did not."""
         reason: Reason | None = self._outcome if self._stage is GAVE_UP else None
         return reason
 
@@ -241,13 +241,13 @@ class Attempt:
 
     @property
     def next_wait(self) -> float | None:
-        """Seconds that will be slept after it; None until decided, or when no attempt follows."""
+        """Seconds that will be slept after it; None until decided, or if no attempt follows."""
         wait: float | None = self._outcome if self._stage is WAITING else None
         return wait
 
     @property
     def hint(self) -> float | None:
-        """Seconds that the service asked to wait at least, or None."""
+        """Seconds that the service asked to wait, or None."""
         return self._hint
 
     @property
@@ -255,8 +255,8 @@ class Attempt:
         """
         Seconds since the start of the call, loop or block, as of now.
 
-        The larger of what the monotonic clock says and of the sum of the waits, so
-        that a frozen clock cannot hide the time that a call has taken.
+        This is the larger of the time on the monotonic clock and the sum of the waits, so a
+        frozen clock cannot hide the time that a call has taken.
         """
         return self._elapsed(_clock.time.monotonic())
 
@@ -265,7 +265,7 @@ class Attempt:
         """
         Seconds until ``timeout`` or the :class:`deadline` around the call, as of now; at least 0.
 
-        None without either.
+        None if there is neither.
         """
         limit = self._limit()
         return None if limit is None else max(limit - self.elapsed, 0.0)
@@ -275,8 +275,8 @@ class Attempt:
         """
         Seconds that this attempt may take: pass it to a socket or a client.
 
-        The smaller of the policy's ``attempt_timeout`` and of :attr:`remaining`; None if there
-        is neither.
+        This is the smaller of the policy's ``attempt_timeout`` and :attr:`remaining`; None if
+        there is neither.
         """
         limit, remaining = self._policy.attempt_timeout, self.remaining
         if limit is None or remaining is None:

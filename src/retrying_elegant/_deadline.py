@@ -1,7 +1,7 @@
 """Deadline: one limit for every policy beneath it.
 
-Owns the class ``deadline`` and the context variable that holds the innermost one.  Leaves what
-follows from it to ``decision``.  Nothing here runs on the path of a first success.  Times are
+Owns the class ``deadline`` and the context variable that holds the innermost one.  Leaves its
+effects to ``decision``.  Nothing here runs if the first attempt succeeds.  Times are
 float seconds of the library's clock.
 """
 
@@ -22,20 +22,20 @@ _innermost: ContextVar[deadline | None] = ContextVar("retrying_elegant.deadline"
 
 class deadline:  # noqa: N801 - read as a word of the `with` statement
     """
-    Bound every retry made inside by one moment, *seconds* from now.
+    Limit all retries made inside it to the next *seconds*.
 
-    No policy beneath it makes a retry at or after that moment, in this thread or task and in the
-    tasks and ``asyncio.to_thread`` calls started in it: the policy gives up with the reason
-    ``"timeout"``, as if its own ``timeout`` were the smaller of the two.  Where deadlines are
-    nested, the earlier one applies.  First attempts are always made, and a running attempt is
-    never interrupted: pass :attr:`Attempt.timeout` to the client for that.  Threads of an
-    executor do not inherit it; ``contextvars.copy_context().run`` hands it to them.
+    No policy beneath it makes a retry at or after that moment, in this thread or task, or in tasks
+    and ``asyncio.to_thread`` calls started in it: the policy gives up with the reason
+    ``"timeout"``, as if its own ``timeout`` were the smaller of the two.  Of nested deadlines, the
+    earliest applies.  First attempts are always made, and a running attempt is never interrupted:
+    for that, pass :attr:`Attempt.timeout` to the client.  Threads of an executor do not inherit
+    it; ``contextvars.copy_context().run`` passes it to them.
 
-    Each object is entered once.  Once it has been left, on any path, it applies nowhere, not
-    even in tasks that outlive it.
+    Each object can be entered once.  After it has been left, it applies nowhere, not even in tasks
+    that outlive it.
 
     Args:
-        seconds: From entering it, as a number or a ``timedelta``. More than 0 and finite.
+        seconds: Seconds from entering it, as a number or a ``timedelta``. More than 0, and finite.
 
     Raises:
         TypeError: *seconds* is not a number of seconds.
@@ -64,9 +64,9 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
             raise RuntimeError("this deadline has been entered before: make one for each `with`")
         self._at = _clock.time.monotonic() + self._seconds
         self._outer = deadline.current()
-        kept = copy_context()  # noqa: F841 - keeps what `set` reads: see `_reporting`
+        kept = copy_context()  # noqa: F841 - keeps alive what `set` reads: see `_reporting`
         _innermost.set(self)
-        # Last: if an interruption keeps it from being entered, it binds nothing.
+        # Last, so that an interruption before this leaves no deadline behind.
         self._is_open = True
         return self
 
@@ -77,10 +77,10 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         trace: TracebackType | None,
     ) -> None:
         self._is_open = False
-        # In another context (a generator closed elsewhere), or with a later one inside that is
-        # still open, the variable belongs to others: they skip what is closed.
+        # In another context (a generator closed elsewhere), or if a later deadline inside is still
+        # open, the variable belongs to others, which skip closed deadlines.
         if _innermost.get() is self:
-            kept = copy_context()  # noqa: F841 - likewise
+            kept = copy_context()  # noqa: F841 - as above
             _innermost.set(self._outer)
 
     @staticmethod
@@ -93,7 +93,7 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
 
     @property
     def remaining(self) -> float:
-        """Seconds until the earliest deadline around this one, itself included; at least 0."""
+        """Seconds until this deadline, or an earlier one around it; at least 0."""
         if self._at is None:
             return self._seconds
         return max(self._moment() - _clock.time.monotonic(), 0.0)
@@ -103,8 +103,8 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         earliest: float = self._at  # type: ignore[assignment]  # it has been entered
         this = self._outer
         while this is not None:
-            if this._is_open and this._at < earliest:  # type: ignore[operator]  # likewise
-                earliest = this._at  # type: ignore[assignment]  # likewise
+            if this._is_open and this._at < earliest:  # type: ignore[operator]  # as above
+                earliest = this._at  # type: ignore[assignment]  # as above
             this = this._outer
         return earliest
 
@@ -112,10 +112,10 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         return f"deadline({self._seconds!r})"
 
 
-innermost = _innermost.get  # cheap: whether there can be a deadline here at all
+innermost = _innermost.get  # a cheap check whether a deadline may apply here
 
 
 def moment() -> float | None:
-    """Return the moment at which retries end here, or None where no deadline applies."""
+    """Return the moment at which retries end here, or None if no deadline applies."""
     this = deadline.current()
     return None if this is None else this._moment()

@@ -1,8 +1,8 @@
-"""Decision: what follows an attempt, the one place that decides.
+"""Decision: the one place that decides what follows an attempt.
 
 Theory of operation.  A call is a series of attempts.  The state of the call is that of its
-current attempt, and its stage is one field, ``_stage``; the wait is data of the stage WAITING,
-the reason of GAVE_UP.  Every transition that decides something is a function of this module.
+current attempt, whose stage is one field, ``_stage``.  The stage WAITING has the wait as data, and
+GAVE_UP the reason.  Every transition that decides something is a function of this module.
 
                enter           exit / return / raise
       NEW ────────► RUNNING ────────────────────► SETTLING ── result accepted ──► SUCCEEDED
@@ -16,19 +16,19 @@ the reason of GAVE_UP.  Every transition that decides something is a function of
                                                      │                 (token back)
                                                      └── slept ──► NEW (number + 1)
 
-A ``BaseException`` in WAITING puts the token back and is announced nowhere.  A predicate or wait
-callable that raises makes the call BROKEN: the ``on_give_up`` hooks run, but there is no reason
-and no record.  A canceled task ends its call in SETTLING, unannounced.
+A ``BaseException`` in WAITING returns the token, and is not announced.  A predicate or wait
+callable that raises makes the call BROKEN: the ``on_give_up`` hooks run, but without a reason or
+a record.  A canceled task ends its call in SETTLING, unannounced.
 
-``settle`` moves an attempt out of RUNNING, ``confirm`` checks a decided retry again after the
-hooks and after the wait, ``give_up``, ``interrupt`` and ``abandon`` end it.  ``decide`` is the
-rule itself, of plain values, in this order: filters, stop, attempts, timeout passed?, wait, would
-it end past the timeout?, budget.
+``settle`` moves an attempt out of RUNNING; ``confirm`` checks a decided retry again after the
+hooks and after the wait; ``give_up``, ``interrupt`` and ``abandon`` end it.  ``decide`` is the
+rule itself, in this order: filters, stop, attempts, timeout passed?, wait, would it end past the
+timeout?, budget.
 
-Knows no clock (``now`` comes from outside), no sleep, no asyncio, no hook and no log: decorator,
-loop, block, clients and simulation ask it the same questions and act on the answers.  It calls
-the user's predicates and wait callables, ``random``, the event ``stop`` and the budget, and
-nothing else.  Times are float seconds.
+This module knows no clock (``now`` is an argument), no sleep, no asyncio, no hook and no log:
+decorator, loop, block, clients and simulation call the same functions and act on the results.  It
+calls only the user's predicates and wait callables, ``random``, the event ``stop`` and the budget.
+Times are float seconds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ._giveup import Reason
     from ._policy import Hook, Policy
 
-# The most attempts that any call of the process may make: `testing` sets it.
+# The maximum number of attempts of every call in the process; `testing` sets it.
 ceiling: int | None = None
 
 
@@ -65,18 +65,19 @@ def settle(
     Settle *attempt*, which raised *error* or else returned *value*.
 
     Args:
-        value: ``NOTHING`` where a loop stored no result, which is a success.
-        timed_out: *error* is the TimeoutError of the policy's own ``attempt_timeout``.
-        canceled: The task was canceled meanwhile: unless it succeeded, the call ends as bare code
-            would, announced nowhere.
+        value: ``NOTHING`` if a loop stored no result, which is a success.
+        timed_out: Whether *error* is the TimeoutError of the policy's own ``attempt_timeout``.
+        canceled: Whether the task was canceled in the meantime. Unless the attempt succeeded, the
+            call then ends as bare code would, unannounced.
 
     Returns:
         True: another attempt follows, after the seconds in ``attempt._outcome``.
-        False: the call has ended, with success or not: ``attempt._stage`` tells.
+        False: the call has ended; ``attempt._stage`` shows whether with success.
 
     Raises:
-        Whatever a predicate or a wait callable of the user raises (StopIteration as
-        RuntimeError); TypeError or ValueError when one returns what it must not.
+        Exception: whatever a predicate or wait callable of the user raises; StopIteration becomes
+            RuntimeError.
+        TypeError, ValueError: a predicate or wait callable returned an invalid value.
     """
     policy = attempt._policy
     try:
@@ -88,7 +89,7 @@ def settle(
         if policy.reset_after is not None:
             _start_over_if_healthy(attempt, now, timed_out)
         elapsed = now - attempt._start
-        if elapsed < attempt._slept:  # a clock that does not move cannot hide the waits
+        if elapsed < attempt._slept:  # a frozen clock cannot hide the waits
             elapsed = attempt._slept
         if error is None:
             attempt._history += (elapsed, None, "")
@@ -101,11 +102,11 @@ def settle(
         outcome: Any = decide(policy, error, attempt, attempt._number, elapsed, limit, timed_out)
     except Exception as trouble:
         attempt._stage = BROKEN
-        # It would end a loop of the caller's, silently.
+        # A StopIteration would silently end a loop of the caller.
         if issubclass(type(trouble), StopIteration):
             raise RuntimeError("a predicate or wait callable raised StopIteration") from trouble
         raise
-    # Not by a call, after which a signal handler might raise: a token may have been taken.
+    # No call here, after which a signal handler might raise, because a token may have been taken.
     if outcome.__class__ is str:
         give_up(attempt, outcome)  # type: ignore[arg-type]  # it is a reason
         return False
@@ -118,7 +119,7 @@ def is_always_retried(policy: Policy, kind: type[Exception]) -> bool:
     """
     Return whether every error of the class *kind* is retried while ``attempts`` are left.
 
-    The answer stays the same, so that it may be kept: no metaclass of *on* has a say in it.
+    The result never changes, so it may be cached: no metaclass in *on* can influence it.
     """
     on = policy.on
     if not policy._is_bare or policy.unless is not None:
@@ -132,13 +133,12 @@ def is_always_retried(policy: Policy, kind: type[Exception]) -> bool:
 
 def retry_simply(attempt: Attempt, error: Exception, kind: type[Exception], now: float) -> bool:
     """
-    Settle a failure of which ``settle`` would say the same, only more slowly.
+    Settle a failure as ``settle`` would, but faster, if its class is always retried.
 
-    That is so of nearly all: such an error is always retried, attempts are left, and a ready
-    backoff gives the wait.
+    This covers nearly all failures: attempts are left, and the wait comes from a ready backoff.
 
     Returns:
-        True: another attempt follows. False: nothing was decided, and ``settle`` decides.
+        True: another attempt follows. False: it is left to ``settle`` to decide.
     """
     policy, number = attempt._policy, attempt._number
     most = policy.attempts
@@ -169,13 +169,13 @@ def decide(
     timed_out: bool = False,
 ) -> float | Reason:
     """
-    Decide what follows failed attempt *number*: seconds to wait, or the reason to give up.
+    Return what follows failed attempt *number*: seconds to wait, or the reason to give up.
 
     Args:
-        error: None: the result was rejected.
-        attempt: What a wait callable of the user receives; its hint is set here.
+        error: The error of the attempt; None if its result was rejected.
+        attempt: The argument of a wait callable of the user; its hint is set here.
         elapsed: Seconds since the start of the call.
-        limit: Seconds since then after which no attempt starts; None: no limit.
+        limit: Seconds from the start after which no attempt starts; None: no limit.
     """
     if error is not None and not _is_retryable(policy, error, attempt, timed_out):
         return "not retryable"
@@ -207,11 +207,11 @@ def confirm(attempt: Attempt, now: float, ahead: float = 0.0, *, stopped: bool =
     Confirm a decided retry, after the hooks and after the wait.
 
     Args:
-        ahead: Seconds from *now* at which the next attempt is to start.
-        stopped: The event ``stop`` was set during the wait, if only for a moment.
+        ahead: Seconds from *now* until the next attempt.
+        stopped: Whether the event ``stop`` was set during the wait, if only briefly.
 
     Returns:
-        True: it follows. False: the call gave up after all.
+        True: the attempt follows. False: the call has given up after all.
     """
     stop = attempt._policy.stop
     if stopped or (stop is not None and stop.is_set()):
@@ -234,20 +234,20 @@ def give_up(attempt: Attempt, reason: Reason) -> None:
 
 
 def interrupt(attempt: Attempt) -> None:
-    """End a call into whose wait something else has raised an exception."""
+    """End a call because something else raised an exception into its wait."""
     abandon(attempt)
     attempt._stage = GAVE_UP
     attempt._outcome = "interrupted"
 
 
 def break_off(attempt: Attempt) -> None:
-    """End a call that cannot wait for its next attempt, because of how it is used."""
+    """End a call that cannot wait for its next attempt because it is misused."""
     abandon(attempt)
     attempt._stage = BROKEN
 
 
 def abandon(attempt: Attempt) -> None:
-    """Put back what a retry has cost that will not be made; announced nowhere."""
+    """Return the token of a retry that will not be made, without announcing it."""
     if attempt._stage is WAITING:
         attempt._stage = SETTLING
         attempt._outcome = None
@@ -256,14 +256,14 @@ def abandon(attempt: Attempt) -> None:
 
 
 def leave(attempt: Attempt) -> None:
-    """Put back what a retry has cost that will not be made, even if it was about to begin."""
+    """Return the token of a retry that will not be made, even if it was about to begin."""
     if attempt._stage is NEW and attempt._number + attempt._earlier > 1:
-        attempt._stage = WAITING  # it was decided, and has not begun
+        attempt._stage = WAITING  # it has been decided, and has not begun
     abandon(attempt)
 
 
 def hooks_of_end(attempt: Attempt) -> tuple[Hook, ...]:
-    """Return the hooks to run at the end of the call; none where it is announced nowhere."""
+    """Return the hooks to run at the end of the call; none if the end is not announced."""
     if attempt._stage is SUCCEEDED:
         return attempt._policy.on_success
     return () if attempt._stage is SETTLING else attempt._policy.on_give_up
@@ -273,7 +273,7 @@ def give_up_if_late(attempt: Attempt, now: float) -> None:
     """
     Give up before the first *attempt* of a block's call if the block's timeout has passed.
 
-    The attempt becomes number 0, because none was made.
+    Its number becomes 0, because no attempt was made.
     """
     timeout = attempt._policy.timeout
     if timeout is not None and attempt._elapsed(now) >= timeout:
@@ -283,19 +283,19 @@ def give_up_if_late(attempt: Attempt, now: float) -> None:
 
 
 def succeed(attempt: Attempt, value: Any) -> None:
-    """End the call of *attempt* with *value*, which is accepted; crediting is another step."""
+    """End the call of *attempt* with *value*, which was accepted, without crediting the budget."""
     attempt._result = value
     attempt._stage = SUCCEEDED
 
 
 def credit(policy: Policy) -> None:
-    """Add what one success earns to the budget of *policy*."""
+    """Credit the budget of *policy* with one success."""
     if policy.budget is not None:
         policy.budget._earn()
 
 
 def _accept(attempt: Attempt, value: Any) -> bool:
-    """Accept *value* as a success, if the policy does."""
+    """Accept *value* as a success if the policy does; return whether it did."""
     policy = attempt._policy
     attempt._result = value
     if policy.until is not None and value is not NOTHING:
@@ -330,9 +330,9 @@ def _start_over_if_healthy(attempt: Attempt, now: float, timed_out: bool) -> Non
 
 def _is_retryable(policy: Policy, error: Exception, attempt: Attempt, timed_out: bool) -> bool:
     kind = type(error)
-    # A TryAgain that some policy has given up on is an ordinary error to the next.
+    # After a policy has given up on a TryAgain, it is an ordinary error to all others.
     if issubclass(kind, TryAgain) and given_up(error) is None:
-        attempt._hint = hint_of(error)  # type: ignore[arg-type]  # as the class says
+        attempt._hint = hint_of(error)  # type: ignore[arg-type]  # it is a TryAgain
         return True
     on, unless = policy.on, policy.unless
     if unless is None:
@@ -355,10 +355,10 @@ def _is_retryable(policy: Policy, error: Exception, attempt: Attempt, timed_out:
 
 def matches(name: str, rules: Any, error: Exception) -> Any:
     """
-    Return the first truthy answer of *rules*, classes and predicates, to *error*.
+    Return the first true result of *rules*, classes and predicates, for *error*.
 
-    A group matches a class of ``on`` where all its leaves match one of them, a class of
-    ``unless`` where any leaf does.
+    A group matches the classes in ``on`` if every leaf matches one of them, and a class in
+    ``unless`` if any leaf does.
     """
     kind = type(error)
     rules = rules if isinstance(rules, tuple) else (rules,)
@@ -383,7 +383,7 @@ def _all_match(error: BaseException, classes: Any) -> bool:
 
 
 def _wait(policy: Policy, attempt: Attempt) -> float:
-    """Return the wait of a policy without a ready backoff; infinite: no further attempt."""
+    """Return the wait of a policy without a ready backoff; infinity: no further attempt."""
     rule = policy.wait
     if isinstance(rule, tuple):
         return rule[min(attempt._number, len(rule)) - 1]

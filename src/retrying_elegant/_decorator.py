@@ -1,7 +1,7 @@
-"""Decorator: ``retry``, for whatever can be called.
+"""Decorator: ``retry``, for every kind of callable.
 
-Owns telling the kinds of callables apart and keeping their appearance.  Leaves the calls to
-``sync``, ``async`` and ``generators``.
+Owns distinguishing the kinds of callables, and preserving their names, signatures and types.
+Leaves the calls to ``sync``, ``async`` and ``generators``.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         def __call__(self, fn: C, /) -> C: ...
 
     class DidYouMeanOn:
-        """What ``retry(OSError)`` returns: not a decorator; write ``retry(on=OSError)``."""
+        """The type of ``retry(OSError)``, which is not a decorator: write ``retry(on=OSError)``."""
 
     class Widening(Generic[R2_co]):
-        """A decorator that adds what the fallback returns (awaited) to the return type."""
+        """A decorator that adds the (awaited) result of the fallback to the return type."""
 
         @overload
         def __call__(
@@ -54,11 +54,11 @@ if TYPE_CHECKING:
 else:
 
     def overload(fn: Any) -> Any:
-        """Stand in for typing.overload, without importing typing."""
+        """Replace typing.overload, without importing typing."""
         return fn
 
 
-# An exception class is a callable too, but not one to retry.
+# An exception class is callable too, but it is not what to retry.
 @overload
 def retry(  # pyright: ignore[reportOverlappingOverload]
     error: type[BaseException], /
@@ -91,27 +91,26 @@ def retry(
     """
     Retry a function: return a decorator, or decorate at once as bare ``@retry``.
 
-    The function is called until it returns, at most 5 times by default, with jittered
-    exponential waits in between.  When the policy gives up, the function's own last exception
-    is raised, annotated with a summary of the attempts (see :func:`given_up`).  Name, docstring,
-    signature and types are kept; ``.policy`` is added.  Functions, methods, either side of
-    ``classmethod`` and ``staticmethod``, partials and callable objects can be decorated; what is
-    async is awaited; a generator is retried until it has yielded its first item, and errors
-    after that propagate.
+    The function is called until it returns, by default at most 5 times, with jittered exponential
+    waits in between.  When the policy gives up, the function's last exception is raised, with a
+    note on the attempts (see :func:`given_up`).  Name, docstring, signature and types are
+    preserved, and ``.policy`` is added.  Functions, methods, partials and callable objects can be
+    decorated, on either side of ``classmethod`` and ``staticmethod``.  Coroutine functions are
+    awaited.  A generator is retried until it has yielded its first item; later errors propagate.
 
     Args:
-        policy: A :class:`Policy`, or the most calls in total, the first included; by
+        policy: A :class:`Policy`, or the maximum number of calls, including the first; by
             default 5.
-        fallback: Called once with the last :class:`Attempt` when the policy gives up on
-            something retryable; what it returns (awaited, if it must be) is returned
-            instead. Errors that are not retryable are raised as they are.
-        fields: Any field of :class:`Policy`, in place of that one.
+        fallback: Called once with the last :class:`Attempt` if the policy gives up on something
+            retryable; its result, awaited if necessary, is returned instead. Errors that are
+            not retryable are raised unchanged.
+        fields: Any field of :class:`Policy`, which replaces that of *policy*.
 
     Raises:
-        TypeError, ValueError: as :class:`Policy`.
-        TypeError: what is decorated cannot be called; a synchronous function is given a hook,
-            a *fallback* or an event that is async, or an ``attempt_timeout``; a generator
-            function is given ``until``, ``reset_after`` or *fallback*; it is decorated above
+        TypeError, ValueError: as for :class:`Policy`.
+        TypeError: the decorated object is not callable; a synchronous function is used with an
+            async hook, *fallback* or event, or with ``attempt_timeout``; a generator function
+            is used with ``until``, ``reset_after`` or *fallback*; ``retry`` is above
             ``contextlib.contextmanager``.
 
     >>> calls = iter([OSError("flaky"), "page"])
@@ -137,7 +136,7 @@ def retry(
 
 
 class _Decorator:
-    """What ``retry(...)`` returns: a decorator, and nothing else."""
+    """The result of ``retry(...)``: a decorator that rejects every other use."""
 
     __slots__ = ("_fallback", "_policy")
 
@@ -147,7 +146,7 @@ class _Decorator:
 
     def __call__(self, fn: Any, /) -> Any:
         if not _is_decorable(fn):
-            _checks.reject(TypeError, "fn", fn, "something that can be called")
+            _checks.reject(TypeError, "fn", fn, "a callable")
         return _decorate(fn, self._policy, self._fallback)
 
     def _reject_use(self, *_: object) -> NoReturn:
@@ -162,13 +161,13 @@ class _Decorator:
         return f"retry({self._policy!r})"
 
 
-# No `__iter__` that raises: a framework would take the decorator for a list of decorators.
-# Python puts the name of the class into "... object is not iterable".
+# There is no `__iter__` that raises, because a framework would take the decorator for a list of
+# decorators.  Python puts the name of the class into "... object is not iterable".
 _Decorator.__name__ = "retry(...), did you mean `retrying(...)`? This"
 
 
 def _is_decorable(fn: Any) -> bool:
-    """Return whether *fn* is a function in the widest sense; exceptions and settings are not."""
+    """Return whether *fn* can be decorated; exception classes and settings cannot."""
     if isinstance(fn, type):
         return not issubclass(fn, BaseException)
     if isinstance(fn, Value) and not isinstance(fn, Policy):
@@ -221,18 +220,18 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
 
 
 def _reject_context_manager(fn: Any, name: str) -> None:
-    """Reject what contextmanager has made: calling it runs none of the user's code."""
+    """Reject a result of contextmanager: calling it runs none of the user's code."""
     code = getattr(fn, "__code__", None)
     module = getattr(fn, "__globals__", {}) if type(fn) is FunctionType else {}
     if module.get("__name__") == "contextlib" and getattr(code, "co_name", "") == "helper":
         raise TypeError(
-            f"retry above contextlib's decorator would retry nothing of {name}: write it below, "
+            f"retry above contextlib's decorator does not retry {name}: write it below, "
             "directly above the function, where entering the context is retried"
         )
 
 
 def _look_like(wrapper: Any, fn: Any) -> None:
-    """Give *wrapper* the appearance of *fn*, a callable that is not a function."""
+    """Copy name, docstring and annotations of *fn*, a callable that is not a function."""
     origin = _checks.unwrap_partial(fn)
     wrapper.__name__ = type(origin).__name__
     wrapper.__qualname__ = type(origin).__qualname__
@@ -249,7 +248,7 @@ def _look_like(wrapper: Any, fn: Any) -> None:
 
 
 def _annotations_of(origin: Any) -> dict[str, Any]:
-    """Return the annotations of what runs when *origin* is called; empty where there are none."""
+    """Return the annotations of the code that a call of *origin* runs, or an empty dict."""
     own = getattr(origin, "__dict__", {})
     is_described = isinstance(origin, type) or hasattr(origin, "__code__")
     if not is_described and "__annotations__" not in own and "__annotate__" not in own:
@@ -262,17 +261,17 @@ def _annotations_of(origin: Any) -> dict[str, Any]:
             from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
 
             found = get_annotations(origin, format=Format.FORWARDREF)
-        except Exception:  # noqa: BLE001 - a mock has one that answers anything
+        except Exception:  # noqa: BLE001 - a mock has every attribute
             return {}
     if not isinstance(found, dict):
         return {}
     if any(isinstance(value, str) for value in found.values()):
-        # Whoever resolves them later looks into the module of what is wrapped, which an object
-        # does not have.
+        # Resolved now, because later they would be looked up in the module of the wrapped object,
+        # which it does not have.
         try:
             from typing import get_type_hints
 
             return get_type_hints(origin, include_extras=True)
-        except Exception:  # noqa: BLE001, S110 - a name that is not defined yet: left as it is
+        except Exception:  # noqa: BLE001, S110 - left unresolved if a name is not defined yet
             pass
     return dict(found)

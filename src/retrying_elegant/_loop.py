@@ -1,8 +1,8 @@
 """Loop: the iterations of ``for attempt in retrying(...)`` and their ``with attempt:``.
 
-Owns what an iteration must do (its attempt is entered once, then left) and which end of it means
-what.  Leaves deciding, reporting and sleeping to ``sync`` and ``async``; it calls nothing itself,
-because the body of the loop is the user's.
+Owns the rules of an iteration (its attempt is entered once, then left), and the meaning of each
+way to leave it.  Leaves deciding, reporting and sleeping to ``sync`` and ``async``.  It makes no
+calls itself, because the body of the loop belongs to the user.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class LoopAttempt(Attempt):
-    """What the attempts of sync and async loops share: each is entered once, then left."""
+    """The base of attempts in sync and async loops: each is entered once, then left."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class LoopAttempt(Attempt):
 
     @property
     def result(self) -> Any:
-        """What the body stores for ``until`` to evaluate; None before that."""
+        """The result that the body stores for ``until``; None before that."""
         return super().result
 
     @result.setter
@@ -47,7 +47,7 @@ class LoopAttempt(Attempt):
         )
 
     def _continues(self) -> bool:
-        """Return at the end of an iteration whether another follows."""
+        """Return, at the end of an iteration, whether another follows."""
         if self._stage is NEW or self._stage is RUNNING:
             state = "entered" if self._stage is NEW else "left"
             raise RuntimeError(
@@ -57,7 +57,7 @@ class LoopAttempt(Attempt):
         return self._stage is WAITING
 
     def _release_final(self) -> Exception | None:
-        """Return the error that propagates from the loop and release it; None: it is kept."""
+        """Release and return the error that propagates from the loop; None if it is kept."""
         if not self._raises and self.reason in _sync.QUIET:
             return None
         final: Exception = self._error
@@ -65,15 +65,15 @@ class LoopAttempt(Attempt):
         return final
 
     def _release(self) -> None:
-        # The error's traceback holds the frame of the loop, and that the loop variable.
+        # The error's traceback holds the frame of the loop, which holds the loop variable.
         self._error = None
 
     def _not_an_end(self, error: Exception) -> RuntimeError:
-        # Raised from the iterator of a loop, *error* would end it as if all were well.
+        # Raised from the iterator, *error* would end the loop as if it had succeeded.
         return RuntimeError(f"attempt {self._number} of {self.name} raised {type(error).__name__}")
 
     def _raise_final(self) -> None:
-        """Raise the final error, unless it is kept, where a decided retry was not made."""
+        """Raise the final error, unless it is kept, after a decided retry that was not made."""
         final = self._release_final()
         if final is None:
             return
@@ -123,7 +123,7 @@ class SyncAttempt(LoopAttempt):
         finally:
             del final  # the error's traceback holds this frame
 
-    if not TYPE_CHECKING:  # type checkers are to see that it is not there
+    if not TYPE_CHECKING:  # for type checkers, it must not exist
 
         async def __aenter__(self) -> NoReturn:
             raise TypeError(
@@ -134,7 +134,7 @@ class SyncAttempt(LoopAttempt):
         __aexit__ = __aenter__
 
     def _settle(self, error: Exception | None) -> Exception | None:
-        """Settle what *error*, or the stored result, means; return the error that propagates."""
+        """Settle the attempt by *error* or the stored result; return the error that propagates."""
         try:
             if _sync.settle(self, error, self._result) or self._stage is SUCCEEDED:
                 return None
@@ -201,7 +201,7 @@ class AsyncAttempt(LoopAttempt):
         finally:
             del final  # the error's traceback holds this frame
 
-    if not TYPE_CHECKING:  # type checkers are to see that it is not there
+    if not TYPE_CHECKING:  # for type checkers, it must not exist
 
         def __enter__(self) -> NoReturn:
             raise TypeError("in an `async for` loop, write `async with attempt:`")
@@ -211,7 +211,7 @@ class AsyncAttempt(LoopAttempt):
     async def _settle(
         self, error: Exception | None, *, timed_out: bool = False
     ) -> Exception | None:
-        """Settle what *error*, or the stored result, means; return the error that propagates."""
+        """Settle the attempt by *error* or the stored result; return the error that propagates."""
         try:
             follows = await _async.settle(
                 self,
@@ -229,7 +229,7 @@ class AsyncAttempt(LoopAttempt):
 
 
 class QuietSyncAttempt(SyncAttempt):
-    """One of a loop in which the final error is kept: ``raises=False``."""
+    """An attempt of a loop that keeps the final error: ``raises=False``."""
 
     __slots__ = ()
 
@@ -237,7 +237,7 @@ class QuietSyncAttempt(SyncAttempt):
 
 
 class QuietAsyncAttempt(AsyncAttempt):
-    """Its twin."""
+    """The same for an async loop."""
 
     __slots__ = ()
 
@@ -245,7 +245,7 @@ class QuietAsyncAttempt(AsyncAttempt):
 
 
 class Loop:
-    """What is iterated over: each iteration of the object is a call of its own."""
+    """The object that is iterated over; iterating over it again is a new call."""
 
     __slots__ = ("_policy", "_raises")
 
@@ -254,7 +254,7 @@ class Loop:
 
     def __iter__(self) -> Iterator[SyncAttempt]:
         """Yield the attempts of a ``for`` loop, and sleep between them."""
-        # Runs when the loop asks for its first attempt, and then in the frame of the loop.
+        # This runs when the loop requests its first attempt, called from the frame of the loop.
         policy = self._policy
         if policy._needs_check:
             policy.check_sync("a sync loop", attempt_timeout=False)
@@ -272,7 +272,7 @@ class Loop:
                 _decision.leave(attempt)
                 raise
         if attempt._stage is SUCCEEDED:
-            return  # at once, as nearly all do
+            return  # as nearly all loops do
         try:
             while attempt._continues():
                 if attempt._number + attempt._earlier == 1:
@@ -300,7 +300,7 @@ class Loop:
 class AsyncAttempts:
     """The attempts of an ``async for`` loop, with a sleep between them."""
 
-    # Not an async generator: the event loop tracks each of those, which costs far more.
+    # Not an async generator, because the event loop tracks those, which costs far more.
     __slots__ = ("_attempt", "_has_begun")
 
     def __init__(self, first: AsyncAttempt) -> None:
@@ -329,7 +329,7 @@ class AsyncAttempts:
 
 
 class BudgetedAsyncAttempts(AsyncAttempts):
-    """Those of a policy with a budget, which gets its token back where the loop is left early."""
+    """The attempts of a policy with a budget: leaving the loop early returns the token."""
 
     __slots__ = ()
 

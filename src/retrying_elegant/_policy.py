@@ -3,8 +3,8 @@
 Owns the fields, their checks at definition and their value semantics.  Holds no state of any
 call and reads no clock: what the fields mean for a call is decided in ``decision``.
 
-A field is defined in the signature of ``Policy.__init__``, which also gives its default, and in
-``_CHECKS``.  What several fields together imply is settled once, in ``_derive``.
+A field is defined in the signature of ``Policy.__init__``, with its default, and in ``_CHECKS``.
+What several fields together imply is computed once, in ``_derive``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._preview import Preview
 
     class Event(Protocol):
-        """What ``stop`` takes: an event of threads or of an async library."""
+        """The type of ``stop``: an event of threads or of an async library."""
 
         def is_set(self) -> bool: ...
         @property
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Hooks = Hook | Iterable[Hook] | None
 
     class Fields(TypedDict, total=False):
-        """The fields of a Policy but ``attempts``, as keywords of other callables."""
+        """The fields of a Policy except ``attempts``, as keywords of other callables."""
 
         on: ErrorFilter
         unless: ErrorFilter | None
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         log_level: int | None
 
     class AllFields(Fields, total=False, closed=True):
-        """The fields of a Policy, ``attempts`` included."""
+        """The fields of a Policy, including ``attempts``."""
 
         attempts: int | None
 
@@ -70,7 +70,7 @@ def _budget(name: str, value: Any) -> RetryBudget | None:
     return value
 
 
-_WARNING = 30  # logging.WARNING, without the import of logging
+_WARNING = 30  # logging.WARNING, without importing logging
 
 _HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
 
@@ -92,7 +92,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 # The fields from which nothing is derived.
 _INDEPENDENT = frozenset({"attempts", "on", "unless", "name", "log_level"})
 
-# What `retry()` and `retrying()` were given when nothing was: None means "no limit".
+# The first argument of `retry()` and `retrying()` if there is none, because None means "no limit".
 UNSET: Any = object()
 
 
@@ -104,32 +104,32 @@ class Policy(Value):
     one at once.  Durations are seconds, as numbers or as ``timedelta``.
 
     Args:
-        attempts: Most calls in total, the first included: at least 1; None: no limit.
+        attempts: The maximum number of calls, including the first: at least 1; None: no limit.
         on: What to retry: an exception class, a predicate on the error, or a tuple of
             these, evaluated in order until one matches. A predicate may return
-            ``TryAgain(after=seconds)`` for "retry, but not before". ``()`` is nothing.
-            An exception group matches classes when it does itself or when every error
-            in it does.
-        unless: What never to retry, though *on* matches; the same forms. An
-            exception group matches when it does itself or when any error in it does.
-        until: Predicate on the result: truthy accepts it, falsy tries again, and so does
-            ``TryAgain(after=seconds)``, with that hint.
-        wait: Seconds between two attempts; a sequence of seconds, whose last
+            ``TryAgain(after=seconds)`` for "retry, but not before". ``()`` matches nothing.
+            An exception group matches classes if it does itself, or if every error in it
+            does.
+        unless: What never to retry, even if *on* matches; the same forms. An exception group
+            matches if it does itself, or if any error in it does.
+        until: Predicate on the result: a true value accepts it, a false one retries, and so
+            does ``TryAgain(after=seconds)``, with that hint.
+        wait: Seconds between two attempts; a sequence of seconds, the last of which
             repeats; or a callable that takes the failed :class:`Attempt` and returns
-            seconds, or ``math.inf`` for no further attempt. It is called only when
-            another attempt is to follow.
-        timeout: Seconds from the start within which the next attempt must start,
-            waits included; None: no limit. A wait that would not end in time is not
-            begun, and no running attempt is interrupted. The ``before_attempt`` hooks
-            belong to the attempt.
+            seconds, or ``math.inf`` for no further attempt. It is only called if another
+            attempt is to follow.
+        timeout: Seconds from the start within which the next attempt must start, including
+            waits; None: no limit. A wait that would not end in time is not begun, and a
+            running attempt is not interrupted. The ``before_attempt`` hooks are part of the
+            attempt.
         attempt_timeout: Async only: seconds after which an attempt is canceled and
             counts as failed with TimeoutError, which is retried unless *unless* names
             it. In a sync loop it is only visible as ``attempt.timeout``; sync functions
             and blocks reject it.
-        reset_after: Seconds after which an attempt counts as healthy: its failure is the
-            first of a new series, with number, waits, history and *timeout* starting over
-            and the *budget* credited. For loops that reconnect. Set it above every connect
-            timeout, or hanging counts as healthy.
+        reset_after: Seconds after which an attempt counts as healthy: its failure is the first
+            of a new series, in which number, waits, history and *timeout* start over, and the
+            *budget* is credited. Use it in loops that reconnect. Set it above every connect
+            timeout, or an attempt that hangs counts as healthy.
         stop: An event, of ``threading`` or ``multiprocessing`` in sync forms, of asyncio,
             trio or anyio in async forms. Once it is set, no retry follows, and a wait in
             progress ends immediately.
@@ -137,11 +137,11 @@ class Policy(Value):
         before_attempt: Hooks that run before each attempt, given the :class:`Attempt`.
         on_retry: Hooks that run when a retry has been decided, before its wait.
         on_success: Hooks that run when the call has succeeded.
-        on_give_up: Hooks that run when it has ended without success.
-        name: Label for logs and notes; None: the function's ``__qualname__``, for a
-            loop ``file.py:line``.
-        log_level: Level of the log lines, as ``logging`` has them; None: no log lines.
-            Failing hooks are logged regardless.
+        on_give_up: Hooks that run when the call has ended without success.
+        name: Label for logs and notes; None: the function's ``__qualname__``, or
+            ``file.py:line`` for a loop.
+        log_level: Level of the log lines, such as ``logging.DEBUG``; None: no log lines.
+            Failing hooks are always logged.
 
     Raises:
         TypeError: an argument has the wrong type, or an unknown name.
@@ -171,13 +171,13 @@ class Policy(Value):
     name: str | None
     log_level: int | None
 
-    # What follows from the fields, so that a call need not look:
-    _is_plain: bool  # a first success is observed by no code of the user's
-    _is_unseen: bool  # nor are the attempts of a call between its failures
+    # Derived from the fields, to save time in each call:
+    _is_plain: bool  # no code of the user's observes a first success
+    _is_unseen: bool  # nor the attempts of a call between its failures
     _is_bounded: bool  # something other than attempts may end a call in its wait
-    _is_bare: bool  # attempts, a ready backoff and the filters alone decide
-    _needs_check: bool  # something in it may not suit a sync form
-    _ready: backoff.Backoff | None  # `wait`, where it is one of the ready backoffs
+    _is_bare: bool  # only attempts, a ready backoff and the filters decide
+    _needs_check: bool  # a field may not suit a sync form
+    _ready: backoff.Backoff | None  # `wait`, if it is one of the ready backoffs
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class Policy(Value):
 
     def replace(self, **changes: Unpack[AllFields]) -> Self:
         """
-        Return a new policy with *changes* made and checked, and the other fields as they are.
+        Return a new policy with *changes*, which are checked, and all other fields unchanged.
 
         Raises:
             TypeError, ValueError: as for the class.
@@ -228,7 +228,7 @@ class Policy(Value):
         """
         Return a table of the first *n* attempts: the wait before each, and when it can start.
 
-        Without *n* it shows all attempts of the policy, or 10 where they have no limit.
+        Without *n*, it shows all attempts of the policy, or 10 if there is no limit.
 
         Raises:
             TypeError, ValueError: *n* is not an int of 1 or more, or None.
@@ -248,11 +248,11 @@ class Policy(Value):
 
     def check_sync(self, form: str, *, attempt_timeout: bool = True) -> None:
         """
-        Reject what the sync *form* cannot do.
+        Reject fields that the sync *form* cannot support.
 
         Args:
-            form: What is being made, for the message.
-            attempt_timeout: Whether ``attempt_timeout`` is rejected too.
+            form: What is being created, for the message.
+            attempt_timeout: Whether to reject ``attempt_timeout`` too.
 
         Raises:
             TypeError: a hook is a coroutine function, ``stop`` is an event of an async library,
@@ -272,7 +272,7 @@ class Policy(Value):
 
     def check_async(self, form: str) -> None:
         """
-        Reject what the async *form* cannot do.
+        Reject fields that the async *form* cannot support.
 
         Raises:
             TypeError: ``stop`` is an event of threads, which would block the event loop.
@@ -282,7 +282,7 @@ class Policy(Value):
             _checks.reject(TypeError, "stop", self.stop, rule)
 
     def _fields(self) -> dict[str, Any]:
-        """Return the fields, those of a subclass included, without what follows from them."""
+        """Return the fields, including those of a subclass, without what is derived from them."""
         return {name: value for name, value in self.__dict__.items() if name not in _DERIVED}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -313,10 +313,10 @@ _new = object.__new__
 
 def _fill(state: dict[str, Any], function: str, given: Mapping[str, Any]) -> None:
     """
-    Fill *state*, the ``__dict__`` of a policy, with all fields and what follows from them.
+    Fill *state*, the ``__dict__`` of a policy, with all fields and what is derived from them.
 
-    Only those that are *given* to *function* are checked, because a policy may be built in place,
-    at the head of a loop.
+    Only those *given* to *function* are checked, because a policy may be created in place, at the
+    head of a loop.
     """
     state.update(_DEFAULTS)
     is_independent = True
@@ -337,7 +337,7 @@ def _reject_keyword(function: str, given: Mapping[str, Any]) -> NoReturn:
 
 
 def _derive(state: dict[str, Any]) -> None:
-    """Settle what several fields together imply."""
+    """Compute what several fields together imply."""
     wait, stop, reset_after = state["wait"], state["stop"], state["reset_after"]
     before, has_timeout = state["before_attempt"], state["attempt_timeout"] is not None
     ready = state["_ready"] = wait if type(wait) in backoff.READY else None
@@ -355,7 +355,7 @@ def _derive(state: dict[str, Any]) -> None:
     )
 
 
-_init: Any = Policy.__init__  # Any, for type checkers do not know that it knows its defaults
+_init: Any = Policy.__init__  # Any, because type checkers do not know its defaults
 _SIGNATURE: dict[str, Any] = {"attempts": _init.__defaults__[0], **_init.__kwdefaults__}
 _DEFAULTS = {**_SIGNATURE, **dict.fromkeys(_HOOKS, ())}
 _FIELDS = tuple(_DEFAULTS)
@@ -367,10 +367,10 @@ _DEFAULT = Policy()
 
 def resolve(function: str, policy: Any, fields: dict[str, Any]) -> Policy:
     """
-    Return the policy that ``retry(policy, **fields)`` or ``retrying(...)`` means.
+    Return the policy for ``retry(policy, **fields)`` or ``retrying(policy, **fields)``.
 
     Args:
-        fields: The keywords of this one call, whose dict may be written to.
+        fields: The keywords of this one call; the dict may be modified.
     """
     if policy is UNSET:
         if not fields:

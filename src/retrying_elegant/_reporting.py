@@ -1,9 +1,9 @@
-"""Reporting: who learns what a call does.
+"""Reporting: log lines, records and observers.
 
-Owns the log lines, the record and note on an error that is given up on, the observers of the
-whole process, and how a failing hook is treated.  Leaves running the policy's hooks to ``sync``
-and ``async``, which differ in whether they can await them.  Nothing here changes the outcome of a
-call, and nothing here runs when a call succeeds at once.
+Owns the log lines, the record and note of a call that gave up, the observers of the whole process,
+and the report of a failing hook.  Leaves running the policy's hooks to ``sync`` and ``async``,
+because only the latter can await them.  Nothing here changes the outcome of a call, and nothing
+here runs if a call succeeds at once.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
     Observer = Callable[[Attempt], object]
 
-# Who observes the whole process: `instrumentation` sets them. A tuple is replaced as a whole,
-# so that reading it needs no lock.
+# The observers of the whole process, set by `instrumentation`. A tuple is replaced as a whole, so
+# reading it needs no lock.
 retry_observers: tuple[Observer, ...] = ()
 give_up_observers: tuple[Observer, ...] = ()
 recovery_observers: tuple[Observer, ...] = ()
 
-# What is retried while an observer or a log line of ours is being handled, in the same context, is
-# reported nowhere: reporting it could continue without end.  Noted here is who handles one.  A
-# context variable alone would do, but for a fault of CPython before 3.12: the garbage collector may
-# run a finalizer in the middle of setting one, and the interpreter crashes if that sets one too.
-# So ours is set once in a context, and no more.
+# Retries made while one of our observers or log lines is being handled, in the same context, are
+# not reported, because that could continue without end.  These sets hold the contexts that handle
+# one.  A context variable alone would do, except for a bug of CPython before 3.12: the garbage
+# collector may run a finalizer while one is being set, and the interpreter crashes if the finalizer
+# sets one too.  So ours is set only once in each context.
 _observing: set[object] = set()
 _logging: set[object] = set()
 _thread = _local()
@@ -71,7 +71,7 @@ def retry(attempt: Attempt) -> None:
 
 
 def level_of_retry(attempt: Attempt) -> int | None:
-    """Return the level at which the retry that follows *attempt* is logged; None: it is not."""
+    """Return the level at which the retry after *attempt* is logged; None: it is not logged."""
     level = attempt._policy.log_level
     if level is not None and attempt._error is None:
         return min(level, _DEBUG)  # polling is not worth a warning
@@ -80,19 +80,19 @@ def level_of_retry(attempt: Attempt) -> int | None:
 
 def is_reported(attempt: Attempt) -> bool:
     """
-    Return whether giving up on *attempt* is worth a record and a line.
+    Return whether giving up on *attempt* is recorded and logged.
 
-    A non-retryable error on the first attempt is an ordinary error.
+    A non-retryable error of the first attempt is an ordinary error, and is not.
     """
     return attempt._number > 1 or attempt._outcome != "not retryable" or attempt._is_remarkable()
 
 
 def end(attempt: Attempt, intruder: Exception | None = None) -> None:
     """
-    Report how the call of *attempt* has ended: its final error first of all.
+    Report how the call of *attempt* ended, beginning with the record on its final error.
 
     Args:
-        intruder: The exception that something else raised into the wait.
+        intruder: An exception that something else raised into the wait.
     """
     if attempt._stage is SUCCEEDED:
         if recovery_observers and attempt._number + attempt._earlier > 1:
@@ -133,7 +133,7 @@ def _history(attempt: Attempt, reason: str) -> tuple[str, ...]:
 
 
 def _refused_hint(attempt: Attempt) -> float | None:
-    """Return the seconds that the service asked for, where a filter found them too many."""
+    """Return the hint of the service in seconds, if a filter found it too long."""
     rules = attempt._policy.on
     for rule in rules if isinstance(rules, tuple) else (rules,):
         find = getattr(type(rule), "_refused_hint", None)  # a mock itself has every attribute
@@ -156,7 +156,7 @@ def _fields(attempt: Attempt, error: Any) -> dict[str, Any]:
 
 
 def hook_failed(hook: object, attempt: Attempt) -> None:
-    """Report that a hook has raised, where it can be seen."""
+    """Log that a hook raised."""
     logger = (_loggers or _find_loggers())[2]
     if logger is None:
         return
@@ -172,19 +172,19 @@ def _log(logger: Logger, level: int, template: str, *args: object, **options: An
     if here in _logging:
         return
     try:
-        _logging.add(here)  # in the `try`: an interruption may follow at once
+        _logging.add(here)  # inside the `try`, because an interruption may follow at once
         logger.log(level, template, *args, **options)
     finally:
         _logging.discard(here)
 
 
 def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
-    """Notify *observers*; one that raises is logged and changes nothing."""
+    """Notify *observers*; an error of one is logged, and has no other effect."""
     here = _here()
     if here in _observing:
         return
     try:
-        _observing.add(here)  # in the `try`: an interruption may follow at once
+        _observing.add(here)  # inside the `try`, because an interruption may follow at once
         for observer in observers:
             try:
                 observer(attempt)
@@ -195,7 +195,7 @@ def _notify(observers: tuple[Observer, ...], attempt: Attempt) -> None:
 
 
 def _here() -> object:
-    """Return what identifies the context that runs, and in it the greenlet or else the thread."""
+    """Return an identity of the current context, and of the greenlet or thread in it."""
     context = _context.get()
     if context is None:
         context = object()
@@ -203,15 +203,15 @@ def _here() -> object:
     current = getattr(sys.modules.get("greenlet"), "getcurrent", None)
     if current is not None:
         return context, current()
-    # Not the number of the thread, which another one may have in a forked child.
+    # Not the number of the thread, which a different thread may have in a forked child.
     return context, _thread.__dict__.setdefault("token", object())
 
 
 def _find_loggers() -> Any:
-    """Return the loggers of retries, of give-ups and of the package; None where there are none."""
+    """Return the loggers of retries, of give-ups and of the package; None if unavailable."""
     global _loggers
     try:
-        from logging import getLogger  # at the first failure: programs that succeed never pay
+        from logging import getLogger  # imported at the first failure
 
         package = getLogger("retrying_elegant")
         _loggers = (package.getChild("retry"), package.getChild("give_up"), package)

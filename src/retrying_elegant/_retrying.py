@@ -1,6 +1,6 @@
 """Retrying: the object behind the loop and the block.
 
-Owns the class ``retrying`` and which of its forms each statement starts.  Leaves the attempts to
+Owns the class ``retrying``, and the form that each statement starts.  Leaves the attempts to
 ``loop`` and the calls to ``block``.
 """
 
@@ -24,8 +24,8 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
     """
     Retry a block of code in place, or several calls under one deadline.
 
-    As a loop, each iteration yields a new :class:`Attempt` to be entered once.  A retryable
-    failure is suppressed, the loop sleeps, and the next iteration follows; ``break``,
+    As a loop, it yields a new :class:`Attempt` in each iteration, to be entered once.  A retryable
+    failure is suppressed, the loop sleeps, and the next iteration follows.  ``break``,
     ``return``, ``continue`` and the end of the ``with`` count as success.  The final failure
     is raised from the ``with`` itself::
 
@@ -40,20 +40,20 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
             user = call(get_user, uid)
             cart = call(get_cart, user.cart_id)
 
-    In async code write ``async for`` and ``async with attempt``, or ``async with`` and
-    ``await call(...)``.  One object may be iterated any number of times, by any number
-    of threads and tasks; as a block it is entered by one at a time.
+    In async code, write ``async for`` and ``async with attempt``, or ``async with`` and
+    ``await call(...)``.  One object can be iterated any number of times, by any number of threads
+    and tasks; as a block, it can only be entered by one at a time.
 
     Args:
-        policy: A :class:`Policy`, or the most attempts (in a block: of each call); by default
-            5.
-        raises: False: the final retryable failure is not raised.  The loop ends, and
-            ``attempt.succeeded``, ``attempt.error`` and ``attempt.reason`` say how; a block
-            ends at the call that gave up, and ``call.succeeded`` and ``call.error`` say how.
-        fields: Any field of :class:`Policy`, in place of that one.
+        policy: A :class:`Policy`, or the maximum number of attempts (in a block, for each call);
+            by default 5.
+        raises: If False, the final retryable failure is not raised.  A loop ends, and
+            ``attempt.succeeded``, ``attempt.error`` and ``attempt.reason`` describe the outcome;
+            a block ends at the call that gave up, and ``call.succeeded`` and ``call.error`` do.
+        fields: Any field of :class:`Policy`, which replaces that of *policy*.
 
     Raises:
-        TypeError, ValueError: as :class:`Policy`.
+        TypeError, ValueError: as for :class:`Policy`.
 
     >>> for attempt in retrying(3, raises=False, wait=0):
     ...     with attempt:
@@ -66,7 +66,7 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
 
     _block: AnyBlock | None
 
-    if TYPE_CHECKING:  # mypy reads __new__ only where it sees no __init__
+    if TYPE_CHECKING:  # mypy reads __new__ only if it sees no __init__
 
         @overload
         def __new__(
@@ -102,13 +102,13 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
             self._raises = raises
             self._block = None
 
-        # Unseen by type checkers, so that they too reject it as a decorator.
+        # Hidden from type checkers, so that they too reject it as a decorator.
         def __call__(self, fn: Callable[..., Any], /) -> NoReturn:
             raise TypeError("retrying(...) does not decorate: did you mean `@retry(...)`?")
 
     @property
     def policy(self) -> Policy:
-        """The policy that each iteration and each block follows."""
+        """The policy of each iteration and each block."""
         return self._policy
 
     def __enter__(self) -> Block:
@@ -140,7 +140,7 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
         return self._close(error)
 
     def _open(self, block: AnyBlock, statement: str) -> None:
-        # Without a call in between, so that no handler or thread comes between (see `_atomic`).
+        # No call in between, so that no signal handler or thread interferes (see `_atomic`).
         if self._block is None:
             self._block = block
         else:
@@ -163,10 +163,10 @@ if TYPE_CHECKING:
 
     class Quiet(retrying):
         """
-        What ``retrying(raises=False)`` is to type checkers, as the return types show.
+        The type of ``retrying(raises=False)`` for type checkers.
 
-        Its block may end early without an error, so that names may be unbound after it.  A
-        ``bool | None`` would say that no error is suppressed.
+        Its block may end early without an error, so names may be unbound after it.  The return
+        type ``bool | None`` would mean that no error is suppressed.
         """
 
         def __exit__(

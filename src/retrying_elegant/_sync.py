@@ -1,8 +1,8 @@
-"""Sync: the steps of a call that blocks, and the wrapper of synchronous functions.
+"""Sync: the steps of a synchronous call, and the wrapper of synchronous functions.
 
-Owns settling an attempt, waiting for the next, and the loop that calls; and a wrapper whose first
-attempt costs as little as possible.  Leaves every decision to ``decision``, and to ``reporting``
-who learns what.  ``async`` is its twin, function by function.
+Owns settling an attempt, waiting for the next one, and the loop that makes the calls; and a wrapper
+whose first attempt costs as little as possible.  Leaves every decision to ``decision``, and all
+reports to ``reporting``.  ``async`` is its twin, function by function.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def wrap(
     """Return a function that calls *fn* under *policy*."""
     budget = policy.budget
     is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
-    checked: type = type(None)  # the type of a result that was last found to be a value
-    known: Any = None  # the class of an error that was last found to be retried always
+    checked: type = type(None)  # the type of the last result that was known not to be awaitable
+    known: Any = None  # the class of the last error known to be always retried
 
     def plain(*args: Any, **kwargs: Any) -> Any:
         nonlocal checked, known
@@ -103,17 +103,17 @@ def wrap(
         start = _clock.time.monotonic()
         return run(Attempt(policy, name, start, args, kwargs), fn, fallback)
 
-    # Where no code observes a first success, a call has no state until its first failure.
+    # If no code observes a first success, a call has no state until its first failure.
     return plain if policy._is_plain and fallback is None else watched
 
 
 def run(
     attempt: Attempt, fn: Callable[..., Any], fallback: Callable[[Attempt], Any] | None = None
 ) -> Any:
-    """Make *attempt* and what follows it; return the result, or raise the final error."""
+    """Make *attempt* and those that follow; return the result, or raise the final error."""
     policy, args, kwargs = attempt._policy, attempt._args, attempt._kwargs
     try:
-        if attempt._stage is GAVE_UP:  # in a block whose time was over before the call began
+        if attempt._stage is GAVE_UP:  # the timeout of the block passed before the call began
             end(attempt)
         while attempt._stage is NEW:
             attempt._stage = RUNNING
@@ -138,7 +138,7 @@ def run(
                 break
             attempt = following
             del following  # as below
-        # It gave up with no exception being handled: on a result, or after a retry was decided.
+        # It gave up while no exception is being handled: on a result, or after a decided retry.
         if fallback is not None and attempt.reason in QUIET:
             return fallback(attempt)
         with context_kept(attempt._error):
@@ -153,13 +153,14 @@ def run(
 
 def check_result(value: Any, name: str) -> type:
     """
-    Reject what a synchronous function returned if it still has to be awaited.
+    Reject the result of a synchronous function if it has to be awaited.
 
     Returns:
-        A type of which every value is a result: that of *value*, or of None.
+        A type whose values need no further check: that of *value*, or of None.
 
     Raises:
-        TypeError: nothing of it was retried; a coroutine is closed, a task continues.
+        TypeError: *value* has to be awaited, so it would not be retried. A coroutine is closed, a
+            task continues.
     """
     kind = type(value)
     if not hasattr(kind, "__await__") and kind is not GeneratorType:
@@ -190,7 +191,7 @@ def settle(attempt: Attempt, error: Exception | None, value: Any = NOTHING) -> b
     Decide what follows *attempt*, which raised *error* or else returned *value*, and report it.
 
     Returns:
-        True: another attempt follows. False: the call has ended; ``attempt._stage`` tells how.
+        True: another attempt follows. False: the call has ended; ``attempt._stage`` shows how.
     """
     try:
         if _decision.settle(attempt, error, value, _clock.time.monotonic()):
@@ -206,7 +207,7 @@ def next_attempt(attempt: A) -> A | None:
     """
     Announce the retry, release what failed, sleep, and return the attempt that follows.
 
-    None: the call gave up after all, and has reported it.
+    Return None if the call has given up after all, which is then reported.
     """
     policy = attempt._policy
     wait: float = attempt._outcome
@@ -238,7 +239,7 @@ def next_attempt(attempt: A) -> A | None:
             if policy.reset_after is not None:
                 following._began = _clock.time.monotonic()
             return following
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+    except Exception as error:  # noqa: BLE001 - it is raised again
         intruder = interrupt(attempt, error)
         try:
             with context_kept(intruder):
@@ -253,7 +254,7 @@ def next_attempt(attempt: A) -> A | None:
 
 
 def interrupt(attempt: Attempt, intruder: Exception) -> Exception:
-    """End a call into whose wait something else has raised *intruder*; return what to raise."""
+    """End a call because something else raised *intruder* into its wait; return what to raise."""
     _decision.interrupt(attempt)
     set_context(intruder, attempt._error)
     end(attempt, intruder)
@@ -269,7 +270,7 @@ def end(attempt: Attempt, intruder: Exception | None = None) -> None:
 
 
 def fire(hooks: tuple[Hook, ...], attempt: Attempt) -> None:
-    """Run *hooks*; one that raises is logged and changes nothing."""
+    """Run *hooks*; an error of one is logged, and has no other effect."""
     for hook in hooks:
         try:
             hook(attempt)

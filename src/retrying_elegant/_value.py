@@ -1,9 +1,8 @@
-"""Value: what the frozen settings of this package have in common.
+"""Value: the base class of this package's frozen settings.
 
-Owns equality, hash, ``repr`` and immutability of objects whose fields are the
-entries of their own ``__dict__``.  Leaves checking the fields to each class,
-which writes them into ``__dict__`` once, in ``__init__``.  Pickling and copying
-need nothing: they restore ``__dict__`` as it was.
+Owns equality, hash, ``repr`` and immutability of objects whose fields are the entries of their
+``__dict__``.  Leaves checking the fields to each class, which writes them into ``__dict__``
+once, in ``__init__``.  Pickling and copying need no code: they restore ``__dict__``.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: Any) -> Any:
-        """Stand in for typing.dataclass_transform, without importing typing."""
+        """Replace typing.dataclass_transform, without importing typing."""
         return lambda cls: cls
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Value:
-    """A frozen value: equal to another of its class with equal fields."""
+    """A frozen value, equal to another one of the same class with equal fields."""
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name!r}")
@@ -43,7 +42,7 @@ class Value:
 
 
 def show(value: Any) -> str:
-    """*value* as one would write it: classes and functions by name, the rest by ``repr``."""
+    """Return *value* as you would write it: classes and functions by name, the rest by ``repr``."""
     if isinstance(value, tuple):
         inner = ", ".join(show(item) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
