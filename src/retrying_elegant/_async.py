@@ -232,7 +232,12 @@ async def next_attempt(attempt: A) -> A | None:
     try:
         _reporting.retry(attempt)
         if policy.on_retry:
+            before = _async_backend.cancellations()
             await fire(policy.on_retry, attempt)
+            # A hook may have swallowed that.
+            if _async_backend.was_canceled(before, None):  # pragma: no cover - not known on 3.11
+                _decision.cancel(attempt, attempt._error)
+                return None
         if is_bounded:
             follows = _decision.confirm(attempt, _clock.time.monotonic(), wait)
         if follows:

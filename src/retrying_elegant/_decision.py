@@ -84,7 +84,7 @@ def settle(
         if error is None and _accept(attempt, value):
             return False
         if canceled:
-            _cancel(attempt, error)
+            cancel(attempt, error)
             return False
         if policy.reset_after is not None:
             _start_over_if_healthy(attempt, now, timed_out)
@@ -233,6 +233,13 @@ def give_up(attempt: Attempt, reason: Reason) -> None:
         attempt._error = _rejected(attempt)
 
 
+def cancel(attempt: Attempt, error: Exception | None) -> None:
+    """End the call of a canceled task with *error*; None: with a rejected result."""
+    abandon(attempt)
+    attempt._stage = SETTLING
+    attempt._error = _rejected(attempt) if error is None else error
+
+
 def interrupt(attempt: Attempt) -> None:
     """End a call because something else raised an exception into its wait."""
     abandon(attempt)
@@ -308,11 +315,6 @@ def _accept(attempt: Attempt, value: Any) -> bool:
     succeed(attempt, value)
     credit(policy)
     return True
-
-
-def _cancel(attempt: Attempt, error: Exception | None) -> None:
-    attempt._stage = SETTLING
-    attempt._error = _rejected(attempt) if error is None else error
 
 
 def _start_over_if_healthy(attempt: Attempt, now: float, timed_out: bool) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import pytest
-from ways import GENERATORS, WAYS, run_async
+from ways import GENERATORS, WAYS, Flaky, run_async
 
 from retrying_elegant import RetryBudget, RetryError, given_up, instrumentation, retry, retrying
 
@@ -325,3 +325,34 @@ class TestStillRetryable:
                 return await call(attempt)
 
         assert run_async(canceled(main())) == "value"
+
+
+@pytest.mark.skipif(not TELLS_GROUPS, reason="Python up to 3.12 cannot tell; see the contract")
+class TestSwallowedByAHook:
+    """The retry that a hook announces is not made, and its token returns."""
+
+    def ended(self, way, outcome, **fields):
+        budget, endings, flaky = RetryBudget(10), [], Flaky([outcome, "value"])
+
+        async def deaf(attempt):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                pass
+
+        fields |= {"budget": budget, "on_retry": deaf, "on_give_up": endings.append, "wait": 0}
+        with pytest.raises((Lost, RetryError)) as caught:
+            run_async(canceled(way.start(flaky, **fields)))
+        assert (flaky.calls, budget.tokens, endings) == (1, 10, [])
+        assert given_up(caught.value) is None
+        return caught.value
+
+    def test_after_an_error(self, way):
+        """It propagates, unannounced."""
+        error = Lost()
+        assert self.ended(way, error) is error
+
+    @pytest.mark.parametrize("way", [way for way in ASYNC if way not in GENERATORS], ids=repr)
+    def test_after_a_rejected_result(self, way):
+        """RetryError, likewise."""
+        assert self.ended(way, 0, until=bool).result == 0

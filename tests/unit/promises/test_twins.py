@@ -81,6 +81,10 @@ DIFFERENCES = {
         + if _decision.settle(attempt, error, value, _clock.time.monotonic(), timed_out, canceled):
     """,  # noqa: E501 - as the line is written
     "next_attempt": """
+        + before = _async_backend.cancellations()
+        + if _async_backend.was_canceled(before, None):
+        + _decision.cancel(attempt, attempt._error)
+        + return None
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
         - stopped = _clock.wait(policy.stop, wait)
