@@ -179,14 +179,13 @@ def expired(
     scope: Timeout | None, error: Exception, attempt: Attempt, allowed: float | None
 ) -> bool:
     """Return whether *error* is the TimeoutError of *scope*; if so, name the limit in its text."""
-    if scope is None:
+    if scope is None or allowed is None:  # where there is one, there is the other
         return False
-    policy, limit = attempt._policy, attempt._limit()
-    if allowed == policy.attempt_timeout:
-        which = "attempt_timeout"
-    else:
-        which = "timeout" if limit == policy.timeout else "deadline"
-    text = f"{attempt.name} took longer than the {allowed:.3g} s that {which} allowed"
+    which = "attempt_timeout"
+    if allowed != attempt._policy.attempt_timeout:
+        which = "timeout" if attempt._limit() == attempt._own_limit() else "deadline"
+    seconds = f"{allowed:.3g}" if allowed < 999.5 else f"{allowed:.0f}"
+    text = f"{attempt.name} took longer than the {seconds} s that {which} allowed"
     return _async_backend.expired(scope, error, text)
 
 

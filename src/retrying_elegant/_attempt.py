@@ -176,9 +176,13 @@ class Attempt:
         clocked = now - self._start
         return clocked if clocked > self._slept else self._slept
 
+    def _own_limit(self) -> float | None:
+        """Return the seconds from the start after which its timeout lets no attempt start."""
+        return self._policy.timeout
+
     def _limit(self) -> float | None:
         """Return the seconds from the start after which no attempt starts: timeout or deadline."""
-        timeout, moment = self._policy.timeout, _deadline.moment()
+        timeout, moment = self._own_limit(), _deadline.moment()
         if moment is None:
             return timeout
         beneath = moment - self._start

@@ -47,15 +47,12 @@ class BlockAttempt(Attempt):
         block._slept = max(block._slept, self._slept + wait)
         super()._next(wait)
 
-    def _limit(self) -> float | None:
+    def _own_limit(self) -> float | None:
         """Return the limit as the base class does; in a new series, the block's timeout remains."""
-        timeout, moment, block = self._policy.timeout, _deadline.moment(), self._block
+        timeout, block = self._policy.timeout, self._block
         if timeout is not None and self._start != block._start:
             timeout += block._start - self._start
-        if moment is None:
-            return timeout
-        beneath = moment - self._start
-        return beneath if timeout is None or beneath < timeout else timeout
+        return timeout
 
 
 class EndOfBlock(BaseException):

@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 import pytest
-from ways import Flaky
+from ways import Flaky, run_async
 
-from retrying_elegant import Policy, RetryError, TryAgain, retry, retrying
+from retrying_elegant import Policy, RetryError, TryAgain, deadline, retry, retrying
 
 RETRY, GIVE_UP = "retrying_elegant.retry", "retrying_elegant.give_up"
 
@@ -219,17 +219,42 @@ class TestTexts:
         assert all(line.isprintable() for line in note.split("\n"))
 
 
+async def hang():
+    await asyncio.sleep(10_000)
+
+
 class TestAttemptTimeouts:
     """A TimeoutError of `attempt_timeout` says which limit, and how many seconds."""
 
     def test_its_text(self, async_way):
         """In the error, and so in log and note."""
-
-        async def hang():
-            await asyncio.sleep(60)
-
-        with pytest.raises(TimeoutError, match=r"2\.5 s.*attempt_timeout"):
+        with pytest.raises(TimeoutError, match=r" 2\.5 s that attempt_timeout allowed"):
             async_way.run(hang, 2, wait=0, attempt_timeout=2.5)
+
+    def test_the_other_limits(self, async_way, clock):
+        """The smaller one, in whole seconds where they are many."""
+        with pytest.raises(TimeoutError, match=r" 1234 s that timeout allowed"):
+            async_way.run(hang, 1, attempt_timeout=5000, timeout=1234)
+        with pytest.raises(TimeoutError, match=r" 0\.125 s that deadline allowed"), deadline(0.125):
+            async_way.run(hang, 1, attempt_timeout=5000, timeout=1234)
+
+    def test_the_timeout_of_a_block(self, clock):
+        """Also in a new series, which it outlasts."""
+
+        async def break_and_hang(broken):
+            if not broken:
+                broken.append(True)
+                clock.tick(70)
+                raise Lost
+            await hang()
+
+        async def main():
+            options = {"timeout": 100, "attempt_timeout": 200, "reset_after": 60, "wait": 0}
+            async with retrying(2, **options) as call:
+                await call(break_and_hang, [])
+
+        with pytest.raises(TimeoutError, match=r" 30 s that timeout allowed"):
+            run_async(main())
 
 
 class TestLoops:
