@@ -123,7 +123,7 @@ async def run(
             await end(attempt)
         while attempt._stage is NEW:
             attempt._stage = RUNNING
-            before = _async_backend.cancellations()
+            before = _async_backend.current_task().cancelling()
             if policy.before_attempt:
                 await fire(policy.before_attempt, attempt)
             scope = None
@@ -231,7 +231,7 @@ async def next_attempt(attempt: A) -> A | None:
     try:
         _reporting.retry(attempt)
         if policy.on_retry:
-            before = _async_backend.cancellations()
+            before = _async_backend.current_task().cancelling()
             await fire(policy.on_retry, attempt)
             # A hook may have swallowed that.
             if _async_backend.was_canceled(before, None):  # pragma: no cover - not known on 3.11

@@ -202,21 +202,15 @@ def _counting(task: Any) -> Any:
     return task
 
 
-def cancellations() -> int:
-    """Return how often the current task of asyncio was canceled; 0 without one."""
-    count: int = current_task().cancelling()
-    return count
-
-
 def was_canceled(before: int, error: BaseException | None) -> bool:
     """
     Return whether the task was canceled during an attempt, which may have swallowed that.
 
     Args:
-        before: ``cancellations()`` when the attempt started.
+        before: The count of its cancellations when the attempt started.
         error: The error of the attempt; None: a rejected result.
     """
-    if cancellations() <= before:
+    if current_task().cancelling() <= before:
         return False
     if sys.version_info >= (3, 13):  # pragma: no cover - coverage is measured on 3.11
         return True

@@ -49,7 +49,7 @@ DIFFERENCES = {
         + del attempt, task
     """,  # noqa: E501 - as the line is written
     "run": """
-        + before = _async_backend.cancellations()
+        + before = _async_backend.current_task().cancelling()
         + scope = None
         + allowed = None if policy.attempt_timeout is None else limit(attempt)
         + if policy.attempt_timeout is None:
@@ -81,7 +81,7 @@ DIFFERENCES = {
         + if _decision.settle(attempt, error, value, _clock.time.monotonic(), timed_out, canceled):
     """,  # noqa: E501 - as the line is written
     "next_attempt": """
-        + before = _async_backend.cancellations()
+        + before = _async_backend.current_task().cancelling()
         + if _async_backend.was_canceled(before, None):
         + _decision.cancel(attempt, attempt._error)
         + return None
