@@ -46,23 +46,23 @@ class Report:
         self.attempt: Attempt
 
     def wait_ends(self, attempt: Attempt) -> None:
-        """Another attempt begins."""
+        """Called when another attempt begins."""
         self.attempt = attempt
 
     def on_retry(self, attempt: Attempt) -> None:
-        """A wait begins."""
+        """Called when a wait begins."""
 
     def on_success(self, attempt: Attempt) -> None:
-        """The command has exited 0."""
+        """Called when the command has exited 0."""
 
     def on_give_up(self, attempt: Attempt) -> None:
-        """No attempt follows the failed one."""
+        """Called when no attempt follows a failed one."""
         failed: Any = attempt.error
         if failed.retryable is False:
             self.say(f"{attempt.name}: {failed}")
 
     def on_stop(self) -> None:
-        """A signal has ended the wait."""
+        """Called when a signal has ended the wait."""
 
     def say(self, text: str, end: str = "\n") -> None:
         """Write a line, if possible."""
@@ -182,21 +182,21 @@ class Json(Report):
     """Writes one JSON object on a line of its own for each event."""
 
     def on_retry(self, attempt: Attempt) -> None:
-        """An event ``retry``."""
+        """Write an event ``retry``."""
         self._event("retry", attempt, wait=round(attempt.next_wait or 0.0, 3))
 
     def on_success(self, attempt: Attempt) -> None:
-        """An event ``success``."""
+        """Write an event ``success``."""
         self._event("success", attempt)
 
     def on_give_up(self, attempt: Attempt) -> None:
-        """An event ``give_up``."""
+        """Write an event ``give_up``."""
         name = self.signal_name()
         reason = "signal" if name else reason_of(attempt.error)
         self._event("give_up", attempt, reason=reason, signal=name)
 
     def on_stop(self) -> None:
-        """An event ``give_up`` as well, with the signal in place of the failure."""
+        """Write an event ``give_up``, with the signal in place of the failure."""
         name = self.signal_name()
         more = {"status": SIGNALED + self.signals.received[0], "error": f"{name} while waiting"}
         self._event("give_up", self.attempt, **more, reason="signal", signal=name)

@@ -102,14 +102,14 @@ class Signals:
             signal.signal(number, handler)
 
     def wait_begins(self, _: Attempt) -> None:
-        """From now on, a signal ends the wait; this is the last hook before it."""
+        """Let signals end the wait from now on; the last hook before it."""
         self._may_raise = True
         if self.received:
             self._may_raise = False
             raise Stopped
 
     def wait_ends(self, _: Attempt) -> None:
-        """From now on, a signal goes to the command; this is the first hook after a wait."""
+        """Let signals go to the command from now on; the first hook after a wait."""
         self._may_raise = False
 
     def interrupt(self, action: Callable[[], object]) -> None:
@@ -142,7 +142,7 @@ class Signals:
         return command
 
     def end(self) -> None:
-        """The command has ended."""
+        """Note that the command has ended."""
         if self._command is not None and self._is_first:
             reap_orphans(self._command)
         self._command = None
