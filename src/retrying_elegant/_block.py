@@ -101,12 +101,12 @@ class AnyBlock:
         """With ``raises=False``, the error of the call that gave up; otherwise None."""
         return self._error
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Begin the block: its timeout is a deadline for everything beneath."""
         if self._deadline is not None:
             self._deadline.__enter__()
 
-    def close(self, error: BaseException | None) -> bool:
+    def _close(self, error: BaseException | None) -> bool:
         """End the block, from which *error* propagates; return True to suppress it."""
         self._open = False
         if self._deadline is not None:

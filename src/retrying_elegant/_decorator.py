@@ -196,10 +196,10 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
             if value is not None:
                 _checks.reject(TypeError, argument, value, f"{rule}, {why}")
     if is_coroutine or is_async_generator:
-        policy.check_async(f"the async function {name}")
+        policy._check_async(f"the async function {name}")
     else:
         form = f"the synchronous function {name}"
-        policy.check_sync(form)
+        policy._check_sync(form)
         if fallback is not None and _checks.is_coroutine_function(fallback):
             rule = f"a synchronous function for {form}, which cannot await it"
             _checks.reject(TypeError, "fallback", fallback, rule)
@@ -221,6 +221,9 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
 
 def _reject_context_manager(fn: Any, name: str) -> None:
     """Reject a result of contextmanager: calling it runs none of the user's code."""
+    fn = _checks.unwrap_partial(fn)
+    if type(fn) is MethodType:
+        fn = fn.__func__
     code = getattr(fn, "__code__", None)
     module = getattr(fn, "__globals__", {}) if type(fn) is FunctionType else {}
     if module.get("__name__") == "contextlib" and getattr(code, "co_name", "") == "helper":

@@ -257,7 +257,7 @@ class Loop:
         # This runs when the loop requests its first attempt, called from the frame of the loop.
         policy = self._policy
         if policy._needs_check:
-            policy.check_sync("a sync loop", attempt_timeout=False)
+            policy._check_sync("a sync loop", attempt_timeout=False)
         frame = sys._getframe(1)
         label = policy.name or (frame.f_code, frame.f_lasti)
         del frame
@@ -290,7 +290,7 @@ class Loop:
     def __aiter__(self) -> AsyncAttempts:
         policy, frame = self._policy, sys._getframe(1)
         if policy.stop is not None:
-            policy.check_async("an async loop")
+            policy._check_async("an async loop")
         label = policy.name or (frame.f_code, frame.f_lasti)
         kind = AsyncAttempt if self._raises else QuietAsyncAttempt
         attempts = AsyncAttempts if policy.budget is None else BudgetedAsyncAttempts

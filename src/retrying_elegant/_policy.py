@@ -246,7 +246,7 @@ class Policy(Value):
 
         return preview(self, n)
 
-    def check_sync(self, form: str, *, attempt_timeout: bool = True) -> None:
+    def _check_sync(self, form: str, *, attempt_timeout: bool = True) -> None:
         """
         Reject fields that the sync *form* cannot support.
 
@@ -270,7 +270,7 @@ class Policy(Value):
             rule = f"None for {form}, which cannot be interrupted"
             _checks.reject(TypeError, "attempt_timeout", self.attempt_timeout, rule)
 
-    def check_async(self, form: str) -> None:
+    def _check_async(self, form: str) -> None:
         """
         Reject fields that the async *form* cannot support.
 

@@ -112,7 +112,7 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
         return self._policy
 
     def __enter__(self) -> Block:
-        self._policy.check_sync("a sync block")
+        self._policy._check_sync("a sync block")
         block = Block(self._policy, raises=self._raises)
         self._open(block, "with")
         return block
@@ -126,7 +126,7 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
         return self._close(error)
 
     async def __aenter__(self) -> AsyncBlock:
-        self._policy.check_async("an async block")
+        self._policy._check_async("an async block")
         block = AsyncBlock(self._policy, raises=self._raises)
         self._open(block, "async with")
         return block
@@ -148,11 +148,11 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
                 f"this retrying object is in use as a block: write `{statement} retrying(...)` "
                 "with an object of its own for each"
             )
-        block.begin()
+        block._begin()
 
     def _close(self, error: BaseException | None) -> bool:
         block, self._block = self._block, None
-        return block is not None and block.close(error)
+        return block is not None and block._close(error)
 
     def __repr__(self) -> str:
         end = "" if self._raises else ", raises=False"

@@ -138,9 +138,9 @@ class Rules:
             rule = f"None for {self.form}, whose results are responses; `on` says which to retry"
             _checks.reject(TypeError, "until", policy.until, rule)
         if self.is_async:
-            policy.check_async(self.form)
+            policy._check_async(self.form)
         else:
-            policy.check_sync(self.form, attempt_timeout=False)
+            policy._check_sync(self.form, attempt_timeout=False)
 
 
 def _anything(error: Exception) -> bool:

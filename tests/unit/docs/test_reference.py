@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 
@@ -9,8 +10,23 @@ import documents
 import pytest
 
 import retrying_elegant
-from retrying_elegant import backoff, clients, db, instrumentation, testing, web
+from retrying_elegant import (
+    GiveUp,
+    Policy,
+    RetryBudget,
+    TryAgain,
+    backoff,
+    clients,
+    db,
+    deadline,
+    instrumentation,
+    retry,
+    retrying,
+    testing,
+    web,
+)
 
+CONTRACT = (documents.ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
 PAGE = (documents.ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
 # What its autodoc directives name, without the package and without arguments.
 NAMED = re.findall(r"^ *\.\. auto\w+:: (?:retrying_elegant\.)?([\w.]+)", PAGE, re.MULTILINE)
@@ -53,3 +69,61 @@ class TestReference:
             )
             for name in rest:
                 within = getattr(within, name)
+
+
+def block():
+    with retrying() as call:
+        call(int)
+    return call
+
+
+async def async_block():
+    async with retrying() as call:
+        await call(asyncio.sleep, 0)
+    return call
+
+
+def loop():
+    for attempt in retrying():
+        with attempt:
+            return attempt
+    return None
+
+
+async def async_loop():
+    async for attempt in retrying():
+        async with attempt:
+            return attempt
+    return None
+
+
+class TestContract:
+    """What users hold has no public attribute that the contract does not name."""
+
+    @pytest.mark.parametrize(
+        "thing",
+        [
+            Policy(),
+            retrying(),
+            block(),
+            asyncio.run(async_block()),
+            loop(),
+            asyncio.run(async_loop()),
+            retry(),
+            retry(loop),
+            RetryBudget(),
+            deadline(1),
+            TryAgain(),
+            GiveUp("name", 1, 0.0, "attempts", ()),
+            backoff.exponential(),
+            web.transient,
+            testing.instant(),
+            testing.limit(1),
+            instrumentation.Handle,
+        ],
+        ids=lambda thing: type(thing).__name__,
+    )
+    def test_every_attribute_is_there(self, thing):
+        """But for what every function and exception has."""
+        known = {*dir(loop), *dir(Exception()), *re.findall(r"\w+", CONTRACT)}
+        assert [name for name in dir(thing) if name[0] != "_" and name not in known] == []

@@ -119,6 +119,20 @@ class TestAboveContextmanager:
             async def connection():
                 yield "connection"
 
+    def test_a_method_or_a_partial_of_one(self):
+        """Wherever it is bound to its arguments."""
+        from contextlib import contextmanager
+        from functools import partial
+
+        class Pool:
+            @contextmanager
+            def connection(self):
+                yield "connection"
+
+        for fn in (Pool().connection, partial(Pool.connection, Pool())):
+            with pytest.raises(TypeError, match="below"):
+                retry(fn)
+
     def test_below(self):
         """Retried until the connection is there; what the body raises is its own."""
         from contextlib import asynccontextmanager, contextmanager
