@@ -7,6 +7,7 @@ an attempt that takes too long, and end if the task was canceled.  Leaves every 
 
 from __future__ import annotations
 
+from math import inf
 from types import CoroutineType
 
 from . import _async_backend, _checks, _clock, _deadline, _decision, _reporting
@@ -146,6 +147,8 @@ async def run(
                         raise
                     return await finished(fallback(attempt))
             else:
+                if policy.until is not None:  # which may reject what it has made of a cancellation
+                    expired(scope, None, attempt, allowed)
                 if not await settle(attempt, None, value, before=before):
                     if attempt._stage is SUCCEEDED:
                         return value
@@ -176,11 +179,18 @@ def limit(attempt: Attempt) -> float | None:
 
 
 def expired(
-    scope: Timeout | None, error: Exception, attempt: Attempt, allowed: float | None
+    scope: Timeout | None, error: BaseException | None, attempt: Attempt, allowed: float | None
 ) -> bool:
-    """Return whether *error* is the TimeoutError of *scope*; if so, name the limit in its text."""
+    """
+    Return whether *error* is the TimeoutError of *scope*; if so, name the limit in its text.
+
+    An attempt that *scope* has ended was not healthy, whatever its body has made of that.
+    """
     if scope is None or allowed is None:  # where there is one, there is the other
         return False
+    if not scope.expired():
+        return False
+    attempt._began = inf
     which = "attempt_timeout"
     if allowed != attempt._policy.attempt_timeout:
         which = "timeout" if attempt._limit() == attempt._own_limit() else "deadline"

@@ -97,14 +97,14 @@ def timeout(seconds: Any) -> Timeout:
     return canceling
 
 
-def expired(scope: Timeout, error: BaseException, what: str) -> bool:
+def expired(scope: Timeout, error: BaseException | None, what: str) -> bool:
     """
-    Return whether *error* is the TimeoutError of *scope*, and not one of the user's own.
+    Return whether *error* is the TimeoutError of *scope*, which has expired.
 
     Args:
         what: The text of the error, which names the limit.
     """
-    if not scope.expired() or not issubclass(type(error), TimeoutError):
+    if error is None or not issubclass(type(error), TimeoutError):
         return False
     if isinstance(scope, _TrioTimeout):
         trace = without(_TrioTimeout.__aexit__.__code__, error.__traceback__)
@@ -265,12 +265,12 @@ class _TrioTimeout:
         trace: TracebackType | None,
     ) -> bool | None:
         swallowed: bool | None = self._scope.__exit__(kind, error, trace)
-        if self.expired():
+        if self._scope.cancelled_caught:
             raise TimeoutError from error
         return swallowed
 
     def expired(self) -> bool:
-        canceled: bool = self._scope.cancelled_caught
+        canceled: bool = self._scope.cancel_called
         return canceled
 
 

@@ -178,7 +178,7 @@ class AsyncAttempt(LoopAttempt):
                 _decision.credit(self._policy)
             return True
         self._stage = SETTLING
-        scope = self._scope
+        scope, timed_out = self._scope, False
         if scope is not None:
             try:
                 await scope.__aexit__(kind, error, trace)
@@ -189,9 +189,10 @@ class AsyncAttempt(LoopAttempt):
                 raise
             finally:
                 del trace  # of the error, which holds this frame
+            timed_out = _async.expired(scope, error, self, self._allowed)
         if error is not None and not issubclass(type(error), Exception):
             return False
-        final = await self._settle(error)  # type: ignore[arg-type]  # an Exception, or None
+        final = await self._settle(error, timed_out=timed_out)  # type: ignore[arg-type]  # an Exception, or None
         if final is None:
             return True
         if final is error:

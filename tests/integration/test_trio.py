@@ -246,6 +246,22 @@ class TestAttemptTimeout:
             run(lambda: form(script, attempt_timeout=5, on=Lost))
         assert script.calls == 1
 
+    def test_an_error_of_its_clean_up(self, form):
+        """The attempt was not healthy, though it ran for longer than `reset_after`."""
+        calls = 0
+
+        async def hang():
+            nonlocal calls
+            calls += 1
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise Lost
+
+        with testing.limit(9), pytest.raises(Lost) as caught:
+            run(lambda: form(hang, 3, wait=0, attempt_timeout=5, reset_after=1e-9))
+        assert (calls, given_up(caught.value).attempts) == (3, 3)
+
     def test_a_deadline_inside_the_attempt_is_its_own_affair(self, form):
         """`trio.move_on_after` in an attempt ends nothing but itself."""
 

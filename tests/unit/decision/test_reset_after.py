@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -119,6 +120,44 @@ class TestHealthyAttempts:
         with testing.limit(3), pytest.raises(Lost):
             way.run(running, None, reset_after=60, wait=0)
         assert running.calls == 3
+
+
+class TestAttemptsThatAreEnded:
+    """One that the policy's own `attempt_timeout` has ended is never healthy."""
+
+    @pytest.mark.parametrize("made_of_it", [None, Lost, TimeoutError, "pending"])
+    def test_after_it(self, async_way, clock, made_of_it):
+        """However long it ran, and whatever it makes of its cancellation."""
+        calls = 0
+
+        async def hang():
+            nonlocal calls
+            calls += 1
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                clock.tick(60)
+                if made_of_it is None:
+                    raise
+                if made_of_it == "pending":
+                    return made_of_it
+                raise made_of_it from None
+
+        options = {"wait": 0, "attempt_timeout": 60, "reset_after": 30, "until": lambda _: False}
+        with testing.limit(9), pytest.raises((Lost, TimeoutError, RetryError)) as caught:
+            async_way.run(hang, 3, **options)
+        assert (calls, given_up(caught.value).attempts) == (3, 3)
+
+    def test_by_a_limit_of_its_own(self, async_way, clock):
+        """It was healthy: the policy has not ended it."""
+
+        async def times_out():
+            clock.tick(60)
+            raise TimeoutError
+
+        with testing.limit(9), pytest.raises(TimeoutError) as caught:
+            async_way.run(times_out, 3, wait=0, attempt_timeout=90, reset_after=30)
+        assert given_up(caught.value).attempts == 1
 
 
 class TestGenerators:

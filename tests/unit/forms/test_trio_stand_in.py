@@ -38,7 +38,7 @@ class Trio(ModuleType):
 
         class CancelScope:
             deadline = float("inf")
-            cancelled_caught = False
+            cancel_called = cancelled_caught = False
 
             def __enter__(self):
                 trio.scopes.append(self)
@@ -66,6 +66,7 @@ class Trio(ModuleType):
         self.now += seconds
         for scope in self.scopes:
             if scope.deadline <= self.now:
+                scope.cancel_called = True
                 raise Cancelled(scope)
 
     def run(self, coroutine):

@@ -68,6 +68,8 @@ DIFFERENCES = {
         - return fallback(attempt)
         + return finished(fallback(attempt))
         - check_result(value, attempt.name)
+        + if policy.until is not None:
+        + expired(scope, None, attempt, allowed)
         - if not settle(attempt, None, value):
         + if not settle(attempt, None, value, before=before):
         - return fallback(attempt)
