@@ -28,9 +28,9 @@ def result_for(error: Any, judge: Callable[[Any, Judge], Any]) -> Any:
     """
     Return what *judge* returns for *error*, or None if it raises.
 
-    It is called with an error, and with a function that does the same for an error inside it:
-    once for each, however often it is there.  An error that holds itself is unknown, as is one
-    that holds more layers than the stack has room for.
+    *judge* is called with an error, and with a function that returns the result for an error inside
+    it.  It is called once for each error, however often that occurs.  An error that contains itself
+    is unknown, and so is one with more layers than the stack has room for.
     """
     try:
         return _Once(judge)(error)
@@ -65,7 +65,7 @@ def look(thing: Any, path: str) -> Any:
 def entry(thing: Any, *keys: str) -> Any:
     """Return the value under *keys* in the nested dicts of *thing*, or None."""
     for key in keys:
-        if not issubclass(type(thing), dict):  # what is not may have a __class__ that raises
+        if not issubclass(type(thing), dict):  # isinstance would read __class__, which may raise
             return None
         thing = dict.get(thing, key)  # bypasses methods of subclasses
     return thing

@@ -104,7 +104,7 @@ def _started(argv: Sequence[str], options: dict[str, Any]) -> subprocess.Popen[A
     except OSError as error:
         if error.errno != errno.ENOEXEC or not is_text(path):
             raise
-    return subprocess.Popen(["/bin/sh", path, *argv[1:]], **options)  # noqa: S603 - likewise
+    return subprocess.Popen(["/bin/sh", path, *argv[1:]], **options)  # noqa: S603 - as above
 
 
 def path_of(name: str) -> str:

@@ -282,7 +282,7 @@ class _Call:
         error, self.final, self._was_repeated = self.final, None, True
         try:
             with context_kept(error):  # type: ignore[arg-type]  # there is one
-                raise error  # type: ignore[misc]  # likewise
+                raise error  # type: ignore[misc]  # as above
         finally:
             del error
 

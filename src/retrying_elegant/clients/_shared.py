@@ -43,9 +43,9 @@ _NOT_PROCESSED = (425, 429)
 MOST_BYTES = 1 << 20
 MOST_SECONDS = 2.0
 
-# What can go wrong with that, besides the errors of each client: the response is cut off, and
-# reading it again will raise.  What a signal handler raises meanwhile is not among it: it ends the
-# call, as in a wait.  RuntimeError is for a `TimeLimit` that cannot start a thread.
+# The errors of reading it, besides those of each client: the response is cut off, and reading it
+# again will raise.  An exception of a signal handler is not one of them: it ends the call, as in a
+# wait.  RuntimeError is for a `TimeLimit` that cannot start a thread.
 CUT_OFF = (OSError, ValueError, RuntimeError)
 
 _LEAST_TIMEOUT = 0.001  # a socket with a timeout of 0 does not block at all
