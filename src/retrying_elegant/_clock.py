@@ -46,6 +46,8 @@ def sleep(seconds: float) -> None:
         try:
             clock.sleep(seconds)
         except OverflowError:
+            if seconds <= _LONGEST:
+                raise  # as a signal handler may
             clock.sleep(_LONGEST)
 
 

@@ -346,3 +346,17 @@ class TestLongerThanTheSystemSleeps:
         own_waits.setattr("time.sleep", sleep)
         assert retry(3, wait=1e300)(Flaky([OSError, "value"]))() == "value"
         assert slept == [1e9]
+
+    def test_an_overflow_of_something_else(self, own_waits):
+        """A signal handler may raise OverflowError too: the wait ends, as by any other error."""
+        slept = []
+
+        def sleep(seconds):
+            slept.append(seconds)
+            raise OverflowError("of a signal handler")
+
+        own_waits.setattr("time.sleep", sleep)
+        with pytest.raises(OverflowError, match="of a signal handler") as caught:
+            retry(3, wait=60)(Flaky([OSError]))()
+        assert given_up(caught.value).reason == "interrupted"
+        assert slept == [60]
