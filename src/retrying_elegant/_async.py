@@ -243,9 +243,9 @@ async def next_attempt(attempt: A) -> A | None:
         if policy.on_retry:
             before = _async_backend.current_task().cancelling()
             await fire(policy.on_retry, attempt)
-            # A hook may have swallowed that.
             if _async_backend.was_canceled(before, None):  # pragma: no cover - not known on 3.11
-                _decision.cancel(attempt, attempt._error)
+                await _async_backend.meet_cancellation()
+                _decision.cancel(attempt, attempt._error)  # a hook has swallowed it
                 return None
         if is_bounded:
             follows = _decision.confirm(attempt, _clock.time.monotonic(), wait)

@@ -218,6 +218,11 @@ def was_canceled(before: int, error: BaseException | None) -> bool:
     return error is not None and not any(members(this) for this in chain(error))
 
 
+async def meet_cancellation() -> None:  # pragma: no cover - coverage is measured on 3.11
+    """Raise the cancellation of asyncio's current task here if it has not been raised yet."""
+    await (_asyncio or _import_asyncio()).sleep(0)
+
+
 def is_running() -> bool:
     """Return whether asyncio or trio runs the current task."""
     return _in_task_of("asyncio") or _in_task_of("trio.lowlevel")

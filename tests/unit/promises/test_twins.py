@@ -85,6 +85,7 @@ DIFFERENCES = {
     "next_attempt": """
         + before = _async_backend.current_task().cancelling()
         + if _async_backend.was_canceled(before, None):
+        + _async_backend.meet_cancellation()
         + _decision.cancel(attempt, attempt._error)
         + return None
         - _clock.sleep(wait)
