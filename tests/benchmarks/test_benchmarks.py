@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import by_hand
+import compare
 import contestants
 import process
 import pytest
@@ -187,3 +188,17 @@ class TestCommand:
     def test_refused(self, wrong):
         """As every command refuses what it does not know."""
         assert command(*wrong).returncode == 2
+
+
+class TestComparison:
+    """The table in the README is that of ``compare.py``."""
+
+    def test_what_each_library_does(self):
+        """Attempts, waits, error, note, frames: as shown, cell by cell. Costs are not compared."""
+        readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+        lines = [line[1:-1].split("|") for line in readme.splitlines() if line[:2] == "| "]
+        (_, *names), *rows = [[cell.strip() for cell in cells] for cells in lines]
+        shown = {label: dict(zip(names, cells, strict=True)) for label, *cells in rows}
+        for name, call in compare.CALLS.items():
+            for label, found in compare.behavior(call).items():
+                assert shown[label][name] == found, (name, label)
