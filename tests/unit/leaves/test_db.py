@@ -367,6 +367,7 @@ class TestMySQL:
             assert meaning(parts.mysql_connector(-1, text, "InterfaceError")) == "disconnected"
         assert meaning(parts.mysql_connector(-1, "No result set")) == "neither"
         assert meaning(parts.mysql_connector(1064, gone)) == "neither"
+        assert meaning(parts.mysql_connector(-2, gone)) == "neither"
 
     @pytest.mark.parametrize(
         "name", ["ConnectionTimeoutError", "ReadTimeoutError", "WriteTimeoutError"]
