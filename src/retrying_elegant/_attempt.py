@@ -11,11 +11,11 @@ The slots, and which modules besides this one write them (a test reads this list
     _hint               ``decision``
     _error              ``decision``; ``loop`` releases it when the final error propagates
     _result             ``decision``; ``loop`` what the body stores; ``clients`` the response
-    _number, _start     ``decision`` where a new series begins
-    _earlier, _waited   ``decision`` likewise
-    _slept              ``decision`` likewise; ``block``, whose calls share the waits
-    _began              where reset_after is set ``sync``, ``async``, ``block``; ``cli`` and
-                        ``clients`` of one that hung
+    _number, _start     ``decision`` when a new series begins
+    _earlier, _waited   ``decision`` when a new series begins
+    _slept              ``decision`` when a new series begins; ``block``, which shares the waits
+    _began              if reset_after is set ``sync``, ``async``, ``block``; ``cli`` and
+                        ``clients`` if the attempt hung
 
 This module writes all of them when an attempt is created or follows another.  ``_policy``,
 ``_label``, ``_args`` and ``_kwargs`` are written only then, or when a label is first shown.

@@ -46,6 +46,7 @@ PHRASES = {
     r"at hand|in earnest|to the letter": "available, in production, exactly",
     r"being kind|kind to": "protecting",
     r"whoever|somebody": "you, someone",
+    r"likewise|meanwhile": "the same applies, as above; in the meantime",
 }
 ALL = re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in PHRASES), re.IGNORECASE)
 # How many are accepted.  There are sentences in which one of these is the right word.
