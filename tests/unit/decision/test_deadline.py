@@ -105,6 +105,35 @@ class TestRetriesInside:
         assert waits == [60]
 
 
+class TestAttemptTimeout:
+    """`attempt_timeout` is cut to what is left of it."""
+
+    def test_it_is_cut(self, async_way, clock):
+        """Here to 3 seconds of 60."""
+        with deadline(10), pytest.raises(TimeoutError, match=r"the 3 s that deadline") as caught:
+            clock.tick(7)
+            async_way.run(lambda: asyncio.sleep(3600), 1, attempt_timeout=60)
+        assert given_up(caught.value).reason == "attempts"
+
+    def test_with_nothing_left(self, async_way, clock):
+        """A first attempt is canceled at its first await, which here precedes the call."""
+        flaky = Flaky(["value"])
+        with deadline(5), pytest.raises(TimeoutError, match=r"the 0 s that deadline") as caught:
+            clock.tick(60)
+            async_way.run(flaky, attempt_timeout=60)
+        assert (reason(caught.value), flaky.calls) == (("timeout", 1), 0)
+
+    def test_an_attempt_that_awaits_nothing(self, clock):
+        """It cannot be canceled, and may succeed."""
+
+        async def call():
+            return "value"
+
+        with deadline(5):
+            clock.tick(60)
+            assert run_async(retry(attempt_timeout=60)(call)()) == "value"
+
+
 class TestWhereItApplies:
     """In this thread or task, and in the tasks and `to_thread` calls started in it."""
 

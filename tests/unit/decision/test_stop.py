@@ -177,6 +177,11 @@ class TestInAWait:
             own_waits.setattr(event, "wait", lambda timeout=None: False)
         assert way.run(Flaky([Lost, "value"]), wait=60, stop=event) == "value"
 
+    def test_in_tests_that_wait_no_time(self, way, event, waits):
+        """`testing.instant()` skips the wait for an event as it does any other."""
+        assert way.run(Flaky([Lost, "value"]), wait=60, stop=event) == "value"
+        assert waits == [60]
+
     def test_a_wait_of_nothing(self, way, event, own_waits):
         """Is not begun."""
         assert way.run(Flaky([Lost, "value"]), wait=0, stop=event) == "value"
