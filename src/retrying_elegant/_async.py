@@ -34,7 +34,6 @@ def wrap(
 ) -> Callable[..., Any]:
     """Return a coroutine function that awaits *fn* under *policy*."""
     budget = policy.budget
-    is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
 
     known: Any = None  # the class of the last error known to be always retried
 
@@ -71,7 +70,7 @@ def wrap(
                         _reporting.end(attempt)
                     return value
                 if (
-                    is_quiet
+                    policy._is_quiet
                     and not _reporting.retry_observers
                     and (is_simple or not _deadline.innermost())
                 ):

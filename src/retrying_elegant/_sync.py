@@ -35,7 +35,6 @@ def wrap(
 ) -> Callable[..., Any]:
     """Return a function that calls *fn* under *policy*."""
     budget = policy.budget
-    is_quiet = policy._is_unseen and not policy._is_bounded and budget is None
     checked: type = type(None)  # the type of the last result that was known not to be awaitable
     known: Any = None  # the class of the last error known to be always retried
 
@@ -66,7 +65,7 @@ def wrap(
                         _reporting.end(attempt)
                     return value
                 if (
-                    is_quiet
+                    policy._is_quiet
                     and not _reporting.retry_observers
                     and (is_simple or not _deadline.innermost())
                 ):
