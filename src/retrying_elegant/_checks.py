@@ -175,8 +175,6 @@ def wait(name: str, value: Any) -> Any:
     rule = "seconds, a non-empty sequence of seconds, or a callable that takes the Attempt"
     if isinstance(value, type):
         reject(TypeError, name, value, f"{rule}; did you mean {value.__qualname__}()?")
-    if value is None:
-        reject(TypeError, name, value, rule)
     if callable(value):
         return predicate(name, value, rule)
     if _as_float(value) is not None:

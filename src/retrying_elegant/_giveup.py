@@ -143,9 +143,9 @@ def describe(kind: type[BaseException] | None, text: str) -> str:
     return f"{class_name(kind)}: {text}" if text else class_name(kind)
 
 
-def brief(error: BaseException | None) -> str:
-    """Describe *error*, or a rejected result, in one line."""
-    return NOT_ACCEPTED if error is None else describe(type(error), text_of(error))
+def brief(error: BaseException) -> str:
+    """Describe *error* in one line."""
+    return describe(type(error), text_of(error))
 
 
 def entry(number: int, elapsed: float, kind: type[BaseException] | None, text: str) -> str:

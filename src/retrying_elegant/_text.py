@@ -29,4 +29,4 @@ def one_line(text: str, most: int = _LONGEST) -> str:
 
 
 def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+    return character.encode("unicode_escape").decode("ascii")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from ways import Flaky
 
-from retrying_elegant import retrying
+from retrying_elegant import TryAgain, retrying
 
 
 async def coroutine_function(*args):
@@ -110,6 +110,14 @@ class TestACallableThatReturnsWhatItMayNot:
         with pytest.raises(TypeError, match=f"{name}.*expected") as raised:
             way.run(script, **{name: lambda asked: coroutine})
         assert raised.value.__context__ is error
+        assert script.calls == 1
+
+    def test_a_hint_of_unless(self, some_way):
+        """It says "retry" where it is asked what not to retry."""
+        script = Flaky([OSError("down")])
+        message = r"^unless\(\.\.\.\)=.*: expected a truth value, not a hint$"
+        with pytest.raises(TypeError, match=message):
+            some_way.run(script, unless=lambda error: TryAgain(after=2))
         assert script.calls == 1
 
     def test_a_coroutine_after_a_result(self, way, coroutine):

@@ -107,6 +107,17 @@ class TestCallables:
         way.run(Flaky([OSError("a"), OSError("b"), "value"]), wait=rule)
         assert questions == [(1, "a", 0, None), (2, "b", 2, None)]
 
+    def test_each_attempt_is_an_object_of_its_own(self, way):
+        """One that is kept stays as it was."""
+        seen = []
+
+        def rule(attempt):
+            seen.append(attempt)
+            return attempt.number
+
+        way.run(Flaky([Lost, Lost, "value"]), wait=rule)
+        assert [(attempt.number, attempt.next_wait) for attempt in seen] == [(1, 1), (2, 2)]
+
     def test_it_is_not_asked_after_the_last_attempt(self, way):
         """With three attempts there are two waits to ask for."""
         rule, questions = asked([2, 3])

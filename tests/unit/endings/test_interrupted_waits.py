@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
+from pathlib import Path
 
 import pytest
 from ways import GENERATORS, WAYS, Flaky, run_async
 
+import retrying_elegant
 from retrying_elegant import RetryBudget, given_up, instrumentation, retry
+
+PACKAGE = Path(retrying_elegant.__file__).parent
 
 
 class Lost(Exception):
@@ -66,6 +71,20 @@ class TestAnExceptionInAWait:
             run(way, error)
         assert caught.value is limit
         assert limit.__context__ is error
+
+    def test_no_frame_of_its_traceback_holds_it(self, way, interrupt):
+        """That would be a cycle."""
+        limit = interrupt(Limit("soft"))
+        with pytest.raises(Limit):
+            run(way, Lost("down"))
+        held = [
+            (frame.f_code.co_qualname, name)
+            for frame, _ in traceback.walk_tb(limit.__traceback__)
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
+            for name, value in frame.f_locals.items()
+            if value is limit
+        ]
+        assert held == []
 
     def test_one_with_a_context_of_its_own(self, way, interrupt):
         """The attempt's error takes its place; what it was is left alone."""

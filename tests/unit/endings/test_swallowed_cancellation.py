@@ -186,6 +186,14 @@ class TestARejectedResultAfterIt:
             assert deaf.calls == 1
         assert events == []
 
+    def test_fallback(self, events):
+        """It is for calls that give up."""
+        called = []
+        call = retry(until=lambda r: False, fallback=called.append, **watching(events))
+        with pytest.raises(RetryError):
+            run_async(canceled(call(Deaf("not yet").__call__)()))
+        assert called == []
+
 
 class TestStillRetryable:
     """A cancellation that is not this call's, or that has been dealt with, ends nothing."""

@@ -157,6 +157,11 @@ class TestCoroutines:
         rejected(form, lambda: generator(), watcher.fields)
         assert watcher.saw_nothing()
 
+    def test_an_ordinary_generator(self):
+        """It is a result as any other."""
+        items = (letter for letter in "items")
+        assert retry(lambda: items)() is items
+
     def test_one_that_cannot_be_closed(self, form, watcher):
         """The TypeError is raised all the same."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 
 import pytest
 from ways import Flaky, run_async
 
-from retrying_elegant import Policy, retrying
+from retrying_elegant import Policy, _attempt, retrying
 
 
 class Lost(Exception):
@@ -197,6 +198,37 @@ class TestPasses:
                     assert attempt.name == f"test_loop.py:{line}"
 
         run_async(main())
+
+    def test_it_does_not_hold_the_frame_around_it(self, no_collector):
+        """That holds the loop: it would be a cycle."""
+
+        def begin():
+            steps = iter(retrying())
+            held = Lost()
+            return next(steps), weakref.ref(held)
+
+        attempt, held = begin()
+        assert attempt.number == 1
+        assert held() is None
+
+    def test_its_default_name_at_any_instruction_of_the_line(self):
+        """Whichever it is that enters the loop."""
+        code = loop_at_the_end.__code__.replace(co_filename="/srv/jobs/fetch.py")
+        for start, end, line in code.co_lines():
+            names = {_attempt._place_name(code, offset) for offset in range(start, end, 2)}
+            assert line is None or names == {f"fetch.py:{line}"}
+
+    def test_its_default_name_in_a_file_of_windows(self):
+        """The folder is left out there as well."""
+        code = loop_at_the_end.__code__.replace(co_filename="C:\\jobs\\fetch.py")
+        assert _attempt._place_name(code, 0) == f"fetch.py:{code.co_firstlineno}"
+
+
+def loop_at_the_end(values):
+    """Return the last of *values*."""
+    for value in values:
+        last = value + 1
+    return last
 
 
 class TestRaisesFalse:

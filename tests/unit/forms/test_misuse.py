@@ -138,7 +138,7 @@ class TestCoroutinesOfPlainFunctions:
     def test_of_a_decorated_function(self, flaky, function, shape, options):
         """Refused when it is called, saying what to write; the coroutine is closed."""
         decorated = retry(**options)(shape(function))
-        with pytest.raises(TypeError, match=r"returned a coroutine.*async def"):
+        with pytest.raises(TypeError, match=r"returned a coroutine, which .*async def"):
             decorated()
         assert flaky.calls == 0
 
@@ -248,6 +248,24 @@ class TestEnteredTwice:
                     raise Lost
                 with attempt:
                     pytest.fail("entered twice")
+
+    def test_one_inside_the_other(self):
+        """The attempt has begun."""
+        with pytest.raises(RuntimeError):
+            for attempt in retrying(on=()):
+                with attempt, attempt:
+                    pytest.fail("entered twice")
+
+    def test_one_inside_the_other_in_an_async_loop(self):
+        """Likewise."""
+
+        async def main():
+            async for attempt in retrying(on=()):
+                async with attempt, attempt:
+                    pytest.fail("entered twice")
+
+        with pytest.raises(RuntimeError):
+            run_async(main())
 
     def test_in_an_async_loop(self):
         """Likewise."""

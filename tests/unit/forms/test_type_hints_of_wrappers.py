@@ -92,6 +92,16 @@ class TestTypeHints:
         assert set(found) == set(HINTS)
         assert found["return"] in (str, "str")
 
+    def test_what_is_added_to_a_type(self):
+        """By `Annotated`."""
+
+        class Measure:
+            def __call__(self, length: typing.Annotated[int, "meters"]) -> str:
+                return str(length)
+
+        hints = typing.get_type_hints(retry(3)(Measure()), include_extras=True)
+        assert hints == {"length": typing.Annotated[int, "meters"], "return": str}
+
     @everything
     def test_signature(self, fn):
         """That of `inspect.signature` on what is wrapped, evaluated or not."""

@@ -97,6 +97,17 @@ async def _coroutine_function():
 class TestAboveContextmanager:
     """`retry` directly above `contextmanager` retries nothing: TypeError at decoration."""
 
+    def test_what_else_comes_from_contextlib(self):
+        """A function that a context manager decorates is an ordinary one."""
+        from contextlib import contextmanager
+
+        @contextmanager
+        def noted():
+            yield
+
+        assert retry(noted()(lambda: "value"))() == "value"
+        assert callable(retry(contextmanager))
+
     def test_contextmanager(self):
         """It would only make the context manager; the message says to write it below."""
         from contextlib import contextmanager

@@ -165,6 +165,12 @@ class TestRefill:
         way.run(Flaky(script), budget=budget)
         assert budget.tokens == 6 - (len(script) - 1) + 0.5
 
+    def test_it_is_counted_in_thousandths(self, decorator_way):
+        """A retry takes 1; a success that adds 0.999 leaves one of them missing."""
+        budget = RetryBudget(5, refill=0.999)
+        decorator_way.run(Flaky([OSError, "value"]), budget=budget)
+        assert budget.tokens == 4.999
+
     def test_never_above_capacity(self, way):
         """A full bucket stays full, and a nearly full one only fills up."""
         budget = RetryBudget(2, 0.7)

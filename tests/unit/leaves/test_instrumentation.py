@@ -182,6 +182,13 @@ class TestWhatTheyAreGiven:
             way.run(Flaky([Lost, Lost, "value"]), wait=[3, 4], name="fetch")
         assert seen == [(Lost, True, 3.0, "fetch"), (Lost, True, 4.0, "fetch")]
 
+    def test_each_attempt_is_an_object_of_its_own(self, way):
+        """One that is kept stays as it was."""
+        seen = []
+        with instrumentation.observe(on_retry=seen.append):
+            way.run(Flaky([Lost, Lost, "value"]), wait=[3, 4])
+        assert [(attempt.number, attempt.next_wait) for attempt in seen] == [(1, 3), (2, 4)]
+
     def test_on_give_up(self, way):
         """Its error, signed already, and nothing that follows."""
         error, seen = Lost(), []

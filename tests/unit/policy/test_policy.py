@@ -275,6 +275,12 @@ class TestFieldsBesideAPolicy:
         changed, plain = retry(policy, attempts=2)(fail), retry(policy)(fail)
         assert (changed.policy.attempts, plain.policy.attempts, policy.attempts) == (2, 4, 4)
 
+    @every_field
+    def test_every_keyword_may_take_a_setting_back(self, field, value):
+        """Its default is as good a value as any."""
+        default = getattr(Policy(), field)
+        assert Policy(**{field: value}).replace(**{field: default}) == Policy()
+
     def test_a_keyword_may_take_a_setting_back(self):
         """A field is replaced also by None."""
         policy = Policy(4, timeout=20, name="shared")

@@ -22,12 +22,24 @@ WORDS = {
     "max_attempts": "attempts",
     "delay": "wait",
     "backoff": "wait",
+    "stop_after_attempt": "attempts",
+    "jitter": "wait",
     "exceptions": "on",
     "retry_on": "on",
+    "catch": "on",
     "giveup": "unless",
+    "ignore": "unless",
+    "retry_if_result": "until",
     "max_time": "timeout",
+    "wait_max": "timeout",
+    "per_attempt_timeout": "attempt_timeout",
+    "on_attempt": "before_attempt",
     "before_sleep": "on_retry",
     "on_backoff": "on_retry",
+    "on_failure": "on_retry",
+    "retry_error_callback": "on_give_up",
+    "cancel": "stop",
+    "level": "log_level",
 }
 # Typing errors.
 MISTYPED = {
@@ -55,6 +67,13 @@ class TestUnknownKeywords:
         assert repr(word) in text or f"`{word}`" in text or f"{word}=" in text
         assert f"{field}" in text.split(word, 1)[1]
         assert "did you mean" in text
+
+    def test_one_that_means_a_keyword_of_its_own(self):
+        """The decorator has one more, and so have blocks."""
+        with pytest.raises(TypeError, match=r"recover.*did you mean fallback="):
+            retry(recover=None)
+        with pytest.raises(TypeError, match=r"raise_error.*did you mean raises="):
+            retrying(raise_error=True)
 
     @call
     def test_in_each_function(self, name):
