@@ -61,8 +61,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="forget what earlier runs have killed")
     options = parser.parse_args()
 
-    trials = {module: Trial(module) for module in MODULES}
-    chosen = [trials[module] for module in options.modules or MODULES]
+    trials = [Trial(module) for module in options.modules or MODULES]
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         benches = ProcessPoolExecutor(
             options.jobs, multiprocessing.get_context("spawn"), bench.set_up, (folder,)
@@ -73,15 +72,14 @@ def main() -> int:
             if missing:
                 print(f"{len(missing)} files of tests, without a mutant", flush=True)
                 measured.add(benches.submit(bench.measure, missing).result())
-            for trial in chosen:
+            for trial in trials:
                 if options.again:
                     trial.forget()
                 trial.run(benches, measured, options.sample)
+                (HERE / "RESULTS.md").write_text(_page(), encoding="utf-8")
 
-    tried = [trial for trial in trials.values() if trial.kept["outcomes"]]
-    (HERE / "RESULTS.md").write_text(_page(tried), encoding="utf-8")
-    print(_table(chosen))
-    complaints = [text for trial in chosen for text in trial.complaints()]
+    print(_table({trial.module: trial.kept["found"] for trial in trials}))
+    complaints = [text for trial in trials for text in trial.complaints()]
     print(*complaints, sep="\n\n")
     return bool(complaints)
 
@@ -116,7 +114,7 @@ class Trial:
     def run(self, benches: ProcessPoolExecutor, measured: reach.Measured, most: int | None) -> None:
         """Try the mutants not tried yet, of *most* taken at random; and the unexplained again."""
         tests = reach.Reach(measured, self.module, self.source)
-        drawn = sorted(self.mutants, key=lambda mutant: mutant.code)[:most]
+        drawn = sorted(self.mutants, key=lambda mutant: _random(str(mutant.change)))[:most]
         again = self.unexplained()
         meetings = {}
         for mutant in drawn:
@@ -130,9 +128,18 @@ class Trial:
             outcome, seconds = meeting.result()
             self.kept["seconds"] += seconds
             self.kept["outcomes"][mutant.code] = outcome
-            self.file.write_text(json.dumps(self.kept), encoding="utf-8")
+            self._keep()
             if outcome == PASSED:
                 print(f"{self.module}.py, line {mutant.line}\n{mutant.change}", flush=True)
+        self.kept["found"] = {
+            "source": hashlib.sha256(self.source.encode()).hexdigest()[:8],
+            "numbers": self.numbers(),
+            "unexplained": [str(mutant.change) for mutant in self.unexplained()],
+        }
+        self._keep()
+
+    def _keep(self) -> None:
+        self.file.write_text(json.dumps(self.kept), encoding="utf-8")
 
     def outcome(self, mutant: Mutant) -> str | None:
         """Return what has become of it, or None if it has not been tried."""
@@ -175,37 +182,43 @@ def _toml(name: str) -> dict[str, Any]:
     return tomllib.loads((HERE / name).read_text(encoding="utf-8"))
 
 
-def _digest(text: str) -> str:
+def _random(text: str) -> str:
+    """Return what puts texts in an order that is random, but always the same."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _page(trials: list[Trial]) -> str:
-    """RESULTS.md."""
+def _page() -> str:
+    """RESULTS.md, of all modules whose trial has come to an end, in this run or an earlier one."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    unexplained = [(trial, mutant) for trial in trials for mutant in trial.unexplained()]
+    kept = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in _kept_files()}
+    found = {module: trial["found"] for module, trial in kept.items() if "found" in trial}
+    unexplained = [(module, text) for module in found for text in found[module]["unexplained"]]
     parts = [
         "# Results of mutation testing",
         f"""\
 Written by `python tests/mutation`, whose header says what is done and when a mutant is killed:
 cosmic-ray {version("cosmic-ray")}, {python} on {platform.system()} {platform.machine()} with
 {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d}.
-The minutes are those of one process; the source is known by the beginning of its SHA-256.  Where
-fewer mutants were tried than exist, those tried were taken at random, by the SHA-256 of each.""",
-        _table(trials),
+The minutes are those of one process.  Where fewer mutants were tried than exist, they were taken at
+random.  The source that was tried is known by the beginning of its SHA-256.""",
+        _table(found),
         *(["## Survivors that a test should kill"] if unexplained else []),
-        *(f"`{trial.module}.py`\n\n{_diff([mutant.change])}" for trial, mutant in unexplained),
+        *(f"`{module}.py`\n\n{_diff([text])}" for module, text in unexplained),
         "## Survivors that change nothing",
     ]
-    for trial in trials:
-        if trial.reasons:
-            parts.append(f"### `{trial.module}.py`")
-        for why, changes in trial.reasons:
-            parts += [why, _diff(changes)]
+    for module, entries in _toml("equivalent.toml").items():
+        parts.append(f"### `{module}.py`")
+        for entry in entries:
+            parts += [entry["why"].strip(), _diff(_changes(entry["changes"]))]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(trials: list[Trial]) -> str:
-    """The numbers, in Markdown."""
+def _kept_files() -> list[Path]:
+    return [file for module in MODULES if (file := KEPT / f"{module}.json").exists()]
+
+
+def _table(found: dict[str, Any]) -> str:
+    """The numbers of each module, in Markdown."""
     counts = [
         "mutants",
         "tried",
@@ -216,10 +229,10 @@ def _table(trials: list[Trial]) -> str:
         "minutes",
     ]
     head = ["module", "source", *counts]
-    rows = [trial.numbers() for trial in trials]
+    rows = [trial["numbers"] for trial in found.values()]
     lines = [
-        [f"`{trial.module}.py`", _digest(trial.source)[:8], *map(str, row)]
-        for trial, row in zip(trials, rows, strict=True)
+        [f"`{module}.py`", trial["source"], *map(str, trial["numbers"])]
+        for module, trial in found.items()
     ]
     if len(rows) > 1:
         lines.append(["all", "", *(str(sum(column)) for column in zip(*rows, strict=True))])
@@ -235,7 +248,7 @@ def _table(trials: list[Trial]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in padded)
 
 
-def _diff(changes: Iterable[Change]) -> str:
+def _diff(changes: Iterable[Change | str]) -> str:
     body = "\n".join(str(change) for change in changes)
     return f"```diff\n{body}\n```"
 
