@@ -436,3 +436,11 @@ class TestOwnDate:
         headers = {"Date": imf_fixdate(there), "Retry-After": "Friday, 01-Jan-00 00:00:00 GMT"}
         with at(NOW):
             assert web.retry_after(headers) == 60.0
+
+    def test_fifty_years_to_the_turn_of_a_century(self):
+        """Whatever the century: the last year not too far ahead may be the first of the next."""
+        there = datetime(5150, 1, 1, tzinfo=UTC)
+        headers = {"Date": imf_fixdate(there), "Retry-After": "Friday, 01-Jan-00 00:00:00 GMT"}
+        with at(NOW):
+            ahead = datetime(5200, 1, 1, tzinfo=UTC) - there
+            assert web.retry_after(headers) == ahead.total_seconds()

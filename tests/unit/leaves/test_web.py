@@ -753,6 +753,20 @@ class TestBadInput:
         assert never(answered(503)) is True
 
 
+class TestNames:
+    """`from retrying_elegant.web import *` gives what the module is for."""
+
+    def test_all_of_them(self):
+        """And nothing else."""
+        names = {}
+        exec("from retrying_elegant.web import *", names)
+        names.pop("__builtins__")
+        assert sorted(names) == ["Transient", "retry_after", "transient", "unsent"]
+        assert names["transient"](ConnectionResetError()) is names["unsent"](
+            ConnectionRefusedError()
+        )
+
+
 class TestImports:
     """Errors of any client are known, and none is imported."""
 

@@ -294,6 +294,12 @@ class TestGrpc:
         assert web.retry_after(error) is None
         assert web.transient._refused_hint(error) is None
 
+    def test_of_what_it_was_made_of(self):
+        """A call that has not ended is not waited for; the error inside it is read all the same."""
+        inside = rpc_error("UNAVAILABLE", (PUSHBACK, "1500"))
+        error = fake("shop.Error", done=lambda: False, response=inside)
+        assert web.retry_after(error) == 1.5
+
     def test_a_text_that_raises(self):
         """It says nothing."""
 
