@@ -7,7 +7,7 @@ import time
 import pytest
 from forms import ASYNC, Script, recorder
 
-from retrying_elegant import RetryBudget, given_up, retry, retrying
+from retrying_elegant import RetryBudget, deadline, given_up, retry, retrying
 
 anyio = pytest.importorskip("anyio", reason="the package anyio is not installed")
 pytest.importorskip("trio", reason="the package trio is not installed")
@@ -267,3 +267,57 @@ class TestTaskGroups:
         call = run(main)
         assert not call.succeeded
         assert type(call.error) is Lost
+
+
+class TestStop:
+    """`stop` takes an `anyio.Event`, on every backend."""
+
+    @pytest.mark.parametrize("made", ["before the loop runs", "inside"])
+    def test_it_ends_the_wait(self, run, form, made):
+        """Wherever it was made; the token is back."""
+        budget = RetryBudget()
+        before = anyio.Event()
+
+        async def main():
+            stop = anyio.Event() if made == "inside" else before
+
+            async def set_later():
+                await anyio.sleep(SOON)
+                stop.set()
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(set_later)
+                with pytest.raises(Lost) as caught:
+                    await form(Script(Lost), wait=60, stop=stop, budget=budget)
+            return given_up(caught.value).reason
+
+        assert run(main) == "stopped"
+        assert budget.tokens == budget.capacity
+
+
+class TestDeadline:
+    """`deadline` binds the tasks and threads that are started inside."""
+
+    def test_in_a_task_group(self, run, form):
+        """And nothing that outlives it."""
+        reasons = []
+
+        async def call():
+            with pytest.raises(Lost) as caught:
+                await form(Script(Lost), 2, wait=0 if deadline.current() is None else 60)
+            reasons.append(given_up(caught.value).reason)
+
+        async def later():
+            await anyio.sleep(SOON)
+            await call()
+
+        async def main():
+            async with anyio.create_task_group() as outside:
+                with deadline(10):
+                    outside.start_soon(later)
+                    async with anyio.create_task_group() as inside:
+                        inside.start_soon(call)
+                    assert await anyio.to_thread.run_sync(deadline.current) is deadline.current()
+
+        run(main)
+        assert reasons == ["timeout", "attempts"]
