@@ -160,6 +160,18 @@ class TestGivingUpLate:
         assert names[-2:] == ["Failing.__call__", "Failing.alone"]
 
 
+@pytest.mark.parametrize(
+    "too_slow",
+    [
+        slow_hook,
+        long_wait,
+        *(
+            pytest.param(slow, marks=pytest.mark.crossed)
+            for slow in (slow_filter, slow_wait_callable)
+        ),
+    ],
+    indirect=True,
+)
 @pytest.mark.parametrize("chain", CHAINS)
 class TestTheChainOfTheError:
     """`__cause__` and `__context__` stay as the user's code left them."""
