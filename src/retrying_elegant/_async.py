@@ -40,8 +40,7 @@ def wrap(
     async def plain(*args: Any, **kwargs: Any) -> Any:
         nonlocal known
         start = _clock.time.monotonic()
-        task = _async_backend.current_task()
-        before = task.cancelling()
+        before = _async_backend.cancellations()
         attempt = None
         try:
             while True:
@@ -57,7 +56,7 @@ def wrap(
                         known = kind
                     is_simple = (
                         kind is known
-                        and task.cancelling() <= before
+                        and _async_backend.cancellations() <= before
                         and _decision.retry_simply(attempt, error, kind, now)
                     )
                     if not is_simple and not await settle(attempt, error, before=before):
@@ -97,13 +96,13 @@ def wrap(
                 attempt = following
                 attempt._stage = RUNNING
                 del following  # as below
-                before = task.cancelling()
+                before = _async_backend.cancellations()
         except BaseException:
             if attempt is not None:
                 _decision.leave(attempt)
             raise
         finally:
-            del attempt, task  # the error's traceback holds this frame, and the task the error
+            del attempt  # the error's traceback holds this frame
 
     async def watched(*args: Any, **kwargs: Any) -> Any:
         start = _clock.time.monotonic()
@@ -123,7 +122,7 @@ async def run(
             await end(attempt)
         while attempt._stage is NEW:
             attempt._stage = RUNNING
-            before = _async_backend.current_task().cancelling()
+            before = _async_backend.cancellations()
             if policy.before_attempt:
                 await fire(policy.before_attempt, attempt)
             scope = None
@@ -240,7 +239,7 @@ async def next_attempt(attempt: A) -> A | None:
     try:
         _reporting.retry(attempt)
         if policy.on_retry:
-            before = _async_backend.current_task().cancelling()
+            before = _async_backend.cancellations()
             await fire(policy.on_retry, attempt)
             if _async_backend.was_canceled(before, None):  # pragma: no cover - not known on 3.11
                 await _async_backend.meet_cancellation()

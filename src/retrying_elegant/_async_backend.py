@@ -145,61 +145,41 @@ def _neither() -> RuntimeError:
 _current_task: Any = None
 _current_tasks: Any = None
 _running_loop: Any = None
-_known: Any = None  # the class of the last task seen that counts its cancellations
 
 
-class _NoTask:
-    """The replacement for a current task that is missing, or does not count its cancellations."""
-
-    def cancelling(self) -> int:
-        return 0
-
-
-_NO_TASK: Any = _NoTask()
-
-if sys.version_info >= (3, 12):  # pragma: no cover - coverage is measured on 3.11
-
-    def current_task() -> Any:
-        """Return the current task of asyncio, or a replacement; either has ``cancelling()``."""
-        try:
-            task = _current_task()
-        except RuntimeError:  # no event loop
-            return _NO_TASK
-        except TypeError:  # not found yet
-            return _find_task()
-        return task if type(task) is _known else _counting(task)
-
-else:  # pragma: no branch - as above
-
-    def current_task() -> Any:
-        """Return the current task of asyncio, or a replacement; either has ``cancelling()``."""
-        try:
-            task = _current_tasks.get(_running_loop())
-        except AttributeError:  # not found yet
-            return _find_task()
-        return task if type(task) is _known else _counting(task)
-
-
-def _find_task() -> Any:
-    """Find where asyncio stores the current task, and return the task."""
+def _find_tasks() -> int:
+    """Find where asyncio stores the current task, and return how often it was canceled."""
     global _current_task, _current_tasks, _running_loop
     asyncio: Any = sys.modules.get("asyncio")
     try:
         _running_loop = asyncio._get_running_loop
         _current_task = asyncio.current_task
         _current_tasks = getattr(asyncio.tasks, "_current_tasks", None)
-        return _counting(_current_task())
+        return _current_task().cancelling()  # type: ignore[no-any-return]  # an int
     except (AttributeError, RuntimeError):  # asyncio is not (fully) imported, or runs no task
-        return _NO_TASK
+        return 0
 
 
-def _counting(task: Any) -> Any:
-    """Return *task* if it counts its cancellations, or its replacement."""
-    global _known
-    if not hasattr(task, "cancelling"):  # None, too
-        return _NO_TASK
-    _known = type(task)
-    return task
+if sys.version_info >= (3, 12):  # pragma: no cover - coverage is measured on 3.11
+
+    def cancellations() -> int:
+        """Return how often the current task of asyncio was canceled; 0 without one."""
+        try:
+            return _current_task().cancelling()  # type: ignore[no-any-return]  # an int
+        except (AttributeError, RuntimeError):  # no task; no event loop
+            return 0
+        except TypeError:  # not found yet
+            return _find_tasks()
+
+else:  # pragma: no branch - as above
+
+    def cancellations() -> int:
+        """Return how often the current task of asyncio was canceled; 0 without one."""
+        try:
+            count: int = _current_tasks.get(_running_loop()).cancelling()
+            return count
+        except AttributeError:  # no task, or not found yet
+            return _find_tasks() if _current_tasks is None else 0
 
 
 def was_canceled(before: int, error: BaseException | None) -> bool:
@@ -207,10 +187,10 @@ def was_canceled(before: int, error: BaseException | None) -> bool:
     Return whether the task was canceled during an attempt, which may have swallowed that.
 
     Args:
-        before: The count of its cancellations when the attempt started.
+        before: ``cancellations()`` when the attempt started.
         error: The error of the attempt; None: a rejected result.
     """
-    if current_task().cancelling() <= before:
+    if cancellations() <= before:
         return False
     if sys.version_info >= (3, 13):  # pragma: no cover - coverage is measured on 3.11
         return True

@@ -78,7 +78,7 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
         try:
             while True:
                 attempt._stage = RUNNING
-                before = _async_backend.current_task().cancelling()
+                before = _async_backend.cancellations()
                 await _async.fire(policy.before_attempt, attempt)
                 scope = None
                 allowed = None if policy.attempt_timeout is None else _async.limit(attempt)

@@ -156,7 +156,7 @@ class AsyncAttempt(LoopAttempt):
             raise self._entered_before()
         self._stage = RUNNING
         self._scope: Any = None
-        self._before = _async_backend.current_task().cancelling()
+        self._before = _async_backend.cancellations()
         policy = self._policy
         if policy.before_attempt:
             await _async.fire(policy.before_attempt, self)

@@ -32,24 +32,21 @@ DIFFERENCES = {
         - checked: type = type(None)
         - nonlocal checked, known
         + nonlocal known
-        + task = _async_backend.current_task()
-        + before = task.cancelling()
+        + before = _async_backend.cancellations()
         + if type(value) is CoroutineType or _checks.is_awaitable(value):
         + value = value
         - is_simple = kind is known and _decision.retry_simply(attempt, error, kind, now)
-        + is_simple = kind is known and task.cancelling() <= before and _decision.retry_simply(attempt, error, kind, now)
+        + is_simple = kind is known and _async_backend.cancellations() <= before and _decision.retry_simply(attempt, error, kind, now)
         - if not is_simple and (not settle(attempt, error)):
         + if not is_simple and (not settle(attempt, error, before=before)):
         - if type(value) is not checked:
         - checked = check_result(value, name)
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
-        + before = task.cancelling()
-        - del attempt
-        + del attempt, task
+        + before = _async_backend.cancellations()
     """,  # noqa: E501 - as the line is written
     "run": """
-        + before = _async_backend.current_task().cancelling()
+        + before = _async_backend.cancellations()
         + scope = None
         + allowed = None if policy.attempt_timeout is None else limit(attempt)
         + if policy.attempt_timeout is None:
@@ -83,7 +80,7 @@ DIFFERENCES = {
         + if _decision.settle(attempt, error, value, _clock.time.monotonic(), timed_out, canceled):
     """,  # noqa: E501 - as the line is written
     "next_attempt": """
-        + before = _async_backend.current_task().cancelling()
+        + before = _async_backend.cancellations()
         + if _async_backend.was_canceled(before, None):
         + _async_backend.meet_cancellation()
         + _decision.cancel(attempt, attempt._error)
