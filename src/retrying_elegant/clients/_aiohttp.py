@@ -116,6 +116,8 @@ class _Exchange(Exchange):
 
     async def attempt(self, request: ClientRequest) -> ClientResponse:
         if self.was_sent:
+            if request.session.closed:  # in the wait
+                raise RuntimeError("Session is closed")  # what aiohttp says of a new request
             await _settle(request)
         self.begin()
         self.response = response = await self._handler(request)

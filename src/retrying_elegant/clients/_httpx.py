@@ -73,7 +73,7 @@ def _kind_of(client: Any) -> tuple[ModuleType, bool]:
 def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -> Any:
     @wraps(model)
     def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
-        this = client()
+        this = _alive(client)
         policy = rules.choose(request)
         if policy is None:
             return bare(this)(request, stream=stream, **options)
@@ -99,7 +99,7 @@ def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -
 def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -> Any:
     @wraps(model)
     async def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
-        this = client()
+        this = _alive(client)
         policy = rules.choose(request)
         if policy is None:
             return await bare(this)(request, stream=stream, **options)
@@ -122,6 +122,13 @@ def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) 
             exchange.release()
 
     return send
+
+
+def _alive(client: Any) -> Any:
+    found = client()
+    if found is None:
+        raise ReferenceError("the client is gone: keep it, and not only its method `send`")
+    return found
 
 
 class _Exchange(Exchange):

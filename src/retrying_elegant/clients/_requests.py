@@ -77,7 +77,7 @@ class Adapter(HTTPAdapter):
     ) -> Response:
         """Send *request* as often as the policy allows, and return the last response."""
         policy = self._rules.choose(request)
-        self._claim(request.body)
+        self._claim(request)
         send = super().send
         if policy is None:
             return send(request, stream, timeout, verify, cert, proxies)
@@ -100,17 +100,27 @@ class Adapter(HTTPAdapter):
                 exchange.response.close()
             exchange.release()
 
-    def _claim(self, body: Any) -> None:
+    def _claim(self, request: PreparedRequest) -> None:
         """
-        Reject a generator that was sent before, for example by a redirect: it would send nothing.
+        Reject a body that was sent before, as after a redirect, and would now be empty.
 
         Raises:
-            UnrewindableBodyError: as requests does if it cannot rewind a file.
+            UnrewindableBodyError: what requests raises where it cannot rewind a file.
         """
-        if isinstance(body, GeneratorType):
-            if body in self._sent:
-                raise UnrewindableBodyError("the body is a generator, which can be sent only once")
+        body: Any = request.body
+        if Body(body).is_repeatable:
+            return
+        if not (isinstance(body, GeneratorType) or hasattr(body, "read")):
+            # Many iterators cannot be recognized; and what is only iterable may be another's
+            # iterator, or give a new one to the user's next call.
+            request.body = body = (piece for piece in body)
+        try:
+            was_sent = body in self._sent
             self._sent.add(body)
+        except TypeError:
+            return  # a reader of which there can be no weak references
+        if was_sent:
+            raise UnrewindableBodyError("the body was sent before, and can be read only once")
 
 
 def _host(request: PreparedRequest) -> str | None:

@@ -153,6 +153,11 @@ class ScriptedServer:
             self.requests.clear()
         return f"{self.base}{path}{query}"
 
+    def forget(self) -> None:
+        """Forget all scripts: what still arrives for them belongs to a test that is over."""
+        with self._lock:
+            self._scripts.clear()
+
     @property
     def open_connections(self) -> int:
         """How many connections clients hold open."""
@@ -219,8 +224,10 @@ class ScriptedServer:
         headers = {name.strip().lower(): value.strip() for name, value in fields}
         request = Received(method, target, headers, connection=connection.number)
         with self._lock:
+            steps = self._scripts.get(target.partition("?")[0])
+            if steps is None:
+                return False
             self.requests.append(request)
-            steps = self._scripts.get(target.partition("?")[0], [reply(404)])
             step = steps.pop(0) if len(steps) > 1 else steps[0]
         if not getattr(step, "is_early", False):
             if headers.get("expect", "").lower() == "100-continue":

@@ -11,9 +11,15 @@ from client_ways import WAYS, Trust
 
 
 @pytest.fixture(scope="session")
-def server():
+def one_server():
     with ScriptedServer() as server:
         yield server
+
+
+@pytest.fixture
+def server(one_server):
+    yield one_server
+    one_server.forget()
 
 
 @pytest.fixture(scope="session")

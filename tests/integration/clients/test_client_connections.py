@@ -9,9 +9,11 @@ import threading
 import time
 
 import pytest
+import requests
 from client_server import CLOSE, HANG, RESET, flood, reply, trickle
+from client_ways import WAYS
 
-from retrying_elegant import Policy, RetryBudget, deadline, given_up, web
+from retrying_elegant import Policy, RetryBudget, clients, deadline, given_up, web
 from retrying_elegant.clients import _aiohttp, _httpx, _shared
 
 QUICK = Policy(4, on=web.transient, wait=0)
@@ -103,6 +105,7 @@ class TestConnections:
 
     def test_nothing_stays_open(self, way, server):
         """However the call ends."""
+        gc.collect()  # what earlier tests have left: see below
         assert server.settles(0)
         with way.session(QUICK, pool=3) as session:
             for steps in ([reply(503)], [RESET], [CLOSE], [reply(503), RESET, reply(404)]):
@@ -248,10 +251,6 @@ class TestReturnedAfterAll:
 
     def test_cookies(self, server):
         """Of a response that was closed before, too."""
-        import requests
-
-        from retrying_elegant import clients
-
         url = server.play(reply(503, b"why", {"Set-Cookie": "a=1"}))
         with requests.Session() as session:
             session.mount("http://", clients.requests(QUICK.replace(wait=5, stop=Setter())))
@@ -360,8 +359,6 @@ class TestWholeResponses:
 
     def test_a_redirect_that_cannot_be_decoded(self, server):
         """requests follows it all the same."""
-        from client_ways import WAYS
-
         end = server.play(reply(200, b"here"), path="/end")
         headers = {"Location": end, "Content-Encoding": "gzip"}
         url = server.play(reply(302, b"no gzip", headers))
@@ -449,6 +446,40 @@ class TestCancellation:
 
             with pytest.raises(TimeoutError):
                 session.runner.run(bounded())
+
+
+class TestClosed:
+    """A client that is closed while a request waits, by another thread or task."""
+
+    def test_in_the_wait(self, way, server):
+        """The next attempt ends as a new request would: some clients open again."""
+        url = server.play(reply(503), reply(200))
+        with way.session(QUICK.replace(wait=0.4)) as session:
+            try:
+                if way.is_async:
+
+                    async def close():
+                        task = asyncio.create_task(session.fetch_async("GET", url))
+                        await asyncio.sleep(0.2)
+                        client = session.client
+                        await (client.aclose if way.is_httpx else client.close)()
+                        return await task
+
+                    answer = session.runner.run(close())
+                else:
+                    closing = threading.Timer(0.2, session.close)
+                    closing.start()
+                    answer = session.fetch("GET", url)
+                    closing.join()
+            except RuntimeError as error:
+                assert "closed" in str(error)
+                assert given_up(error).attempts == 2
+                assert len(server.requests) == 1
+            else:
+                assert (answer.status, way.name) in ((200, "requests"), (200, "urllib"))
+        answer = None  # a response of requests keeps the pool alive
+        gc.collect()  # a pool of urllib3 closes what it holds when it is collected
+        assert server.settles(0)
 
 
 class TestBudgetsAndLimits:

@@ -131,6 +131,12 @@ class TestTheClientItself:
         finally:
             gc.enable()
 
+    def test_only_its_method_is_kept(self, server):
+        """Which does not keep it: an error that says so."""
+        send = clients.httpx(httpx.Client(transport=httpx.MockTransport(lambda r: None))).send
+        with pytest.raises(ReferenceError, match="the client is gone"):
+            send(httpx.Request("GET", "http://host/"))
+
     def test_the_request_is_left_as_it_was(self, server):
         """Its stream and its extensions."""
         with clients.httpx(httpx.Client(timeout=3), QUICK) as client:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import time
 from contextlib import nullcontext
 
 import pytest
 from client_server import CLOSE, RESET, refused, reply
+from client_ways import WAYS
 
 from retrying_elegant import Policy, TryAgain, clients, web
 
@@ -253,14 +255,60 @@ class TestRedirects:
 
     def test_httpx_does_not_send_an_iterator_empty(self, server):
         """Which httpx itself would, after a redirect."""
-        from client_ways import WAYS
-
         for way in (way for way in WAYS if way.is_httpx and not way.is_async):
             end = server.play(reply(), path="/end")
             url = server.play(reply(307, headers={"Location": end}))
             with way.session(QUICK) as session, pytest.raises(Exception):  # noqa: B017, PT011
                 session.fetch("PUT", url, iter([b"da", b"ta"]))
             assert [r.body for r in server.requests if r.is_whole] == [b"data"]
+
+    @pytest.mark.parametrize("kind", ["iterator", "own class", "reader"])
+    def test_requests_does_not_send_them_empty(self, server, kind):
+        """Which requests itself would, after a redirect; a new call reads what it is given."""
+        import requests
+
+        class Own:
+            def __init__(self):
+                self.pieces = iter([b"da", b"ta"])
+
+            def __iter__(self):
+                yield from self.pieces
+
+        class Reader(Own):
+            def read(self, size=-1):
+                return next(self.pieces, b"")
+
+        body = {"iterator": iter([b"da", b"ta"]), "own class": Own(), "reader": Reader()}[kind]
+        end = server.play(reply(), path="/end")
+        url = server.play(reply(307, headers={"Location": end}))
+        with WAYS[0].session(QUICK) as session:
+            with pytest.raises(requests.exceptions.UnrewindableBodyError):
+                session.fetch("PUT", url, body)
+            assert server.bodies == [b"data"]
+
+    def test_requests_reads_what_can_be_read_in_each_call(self, server):
+        """An iterable of the user's own may be used again, as without us."""
+
+        class Own:
+            def __iter__(self):
+                yield b"data"
+
+        class Reader:
+            __slots__ = ("rest",)  # there are no weak references to it
+
+            def __iter__(self):
+                return self
+
+            def read(self, size=-1):
+                data, self.rest = self.rest, b""
+                return data
+
+        own, reader = Own(), Reader()
+        with WAYS[0].session(QUICK) as session:
+            for body in (own, own, reader, reader):
+                reader.rest = b"data"
+                session.fetch("PUT", server.play(reply()), body)
+                assert server.bodies == [b"data"]
 
     def test_a_file_is_sent_whole_after_a_redirect(self, way, server):
         """From where it was."""
@@ -525,9 +573,6 @@ class TestBodies:
 
     def test_a_file_that_is_still_read(self, server, tmp_path):
         """aiohttp reads it in a thread, which outlives the attempt that failed."""
-        import time
-
-        from client_ways import WAYS
 
         class Slow(io.FileIO):
             readers, most = 0, 0
