@@ -153,6 +153,13 @@ class ScriptedServer:
             self.requests.clear()
         return f"{self.base}{path}{query}"
 
+    def has_seen_all(self) -> bool:
+        """Wait until what clients have sent so far, and then left, is among the requests."""
+        with socket.create_connection(self._listener.getsockname(), PATIENCE) as last:
+            last.sendall(b"GET /last HTTP/1.1\r\n\r\n")  # accepted after all others
+            last.recv(1)
+        return self.settles(0)
+
     def forget(self) -> None:
         """Forget all scripts: what still arrives for them belongs to a test that is over."""
         with self._lock:

@@ -162,6 +162,7 @@ ROWS = {
 def play(server, name, contestant):
     """One cell."""
     method, body, steps, stream = ROWS[name]
+    server.forget()
     if steps == "redirect":
         end = server.play(reply(503), reply(200), path="/end")
         steps = [reply(302, headers={"Location": end})]
@@ -183,6 +184,8 @@ def play(server, name, contestant):
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(ASLEEP)
+    if found:
+        server.has_seen_all()  # also of a request that was broken off
     outcome = ", ".join(found) or "asleep"
     sent = [request for request in server.requests if not request.target.endswith("-next")]
     if len(server.requests) == len(sent) and found and not found[0].startswith("`"):

@@ -279,7 +279,7 @@ class TestRedirects:
                 return next(self.pieces, b"")
 
         body = {"iterator": iter([b"da", b"ta"]), "own class": Own(), "reader": Reader()}[kind]
-        end = server.play(reply(), path="/end")
+        end = server.play(reply(), path="/new-end")
         url = server.play(reply(307, headers={"Location": end}))
         with WAYS[0].session(QUICK) as session:
             with pytest.raises(requests.exceptions.UnrewindableBodyError):
