@@ -222,6 +222,20 @@ class TestBounds:
             assert answer.status == 200
         assert time.monotonic() - began < 5
 
+    def test_a_body_that_stops_beyond_the_bounds(self, way, server):
+        """Its connection is not used again, though nothing is left to be read of it."""
+        size = _shared.MOST_BYTES + (1 << 16)
+        url = server.play(reply(503, b"x" * (2 * size), half="stall"), reply(200))
+        with way.session(QUICK.replace(attempts=2), pool=1, timeout=2) as session:
+            assert session.fetch("GET", url).status == 200
+
+    def test_an_interpreter_that_ends(self):
+        """It does not wait until the time is over."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs, _shared.TimeLimit(ours):
+            timers = [t for t in threading.enumerate() if isinstance(t, threading.Timer)]
+            assert [timer.daemon for timer in timers] == [True]
+
     @pytest.mark.parametrize("half", ["close", "reset"])
     def test_a_body_that_is_cut_off(self, way, server, half):
         """It does not matter any more."""
