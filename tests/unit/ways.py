@@ -16,10 +16,14 @@ import os
 import pickle
 import selectors
 import time
+import traceback
+import types
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import retrying_elegant
 from retrying_elegant import retry, retrying
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ THOROUGH = os.environ.get("TESTS") == "thorough"  # or else a quick run
 NEWEST = pickle.HIGHEST_PROTOCOL
 PROTOCOLS = [0, *(pytest.param(n, marks=pytest.mark.crossed) for n in range(1, NEWEST)), NEWEST]
 MONOTONIC = time.monotonic  # the real one, whatever a test puts in its place
+PACKAGE = Path(retrying_elegant.__file__).parent
 PATIENCE = 10  # real seconds, and only where a test would hang for ever
 
 
@@ -51,6 +56,18 @@ class Flaky:
         ):
             raise outcome
         return outcome
+
+
+def holders(error: BaseException) -> list[tuple[str, str]]:
+    """The variables of the library that hold *error* in frames of its traceback: a cycle."""
+    return [
+        (frame.f_code.co_qualname, name)
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
+        for name, value in frame.f_locals.items()
+        if error in (value, getattr(value, "error", None))
+        or (isinstance(value, types.TracebackType) and value is error.__traceback__)
+    ]
 
 
 class _SkippingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]

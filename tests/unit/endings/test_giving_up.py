@@ -10,7 +10,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from ways import Flaky
+from ways import Flaky, holders
 
 import retrying_elegant
 from retrying_elegant import GiveUp, RetryBudget, _giveup, given_up, retry, web
@@ -76,6 +76,20 @@ class TestTheOriginalErrorLeaves:
         assert len(library_frames(slow)) <= 2, library_frames(slow)
         *_, (innermost, _) = traceback.walk_tb(slow.__traceback__)
         assert innermost.f_code is Flaky.__call__.__code__
+
+    @pytest.mark.parametrize("script", [[Lost], [Lost, Wrong]], ids=["retried", "not retryable"])
+    def test_no_frame_of_the_library_holds_it(self, way, script):
+        """That would be a cycle."""
+        assert holders(failure(way, Flaky(script), 3, on=Lost)) == []
+
+    def test_no_frame_of_the_library_holds_it_after_a_decided_retry(self, way, clock):
+        """Which was not made, because a hook took too long."""
+        late = {"timeout": 10, "on_retry": lambda attempt: clock.tick(60)}
+        assert holders(failure(way, Flaky([Lost]), 3, wait=1, **late)) == []
+
+    def test_no_frame_of_the_library_holds_the_error_of_a_result(self, way):
+        """Likewise."""
+        assert holders(failure(way, Flaky(["not yet"]), 3, until=lambda result: False)) == []
 
     def test_no_earlier_error_is_chained_in(self, way):
         """`__cause__` and `__context__` are empty if the attempt left them so."""
@@ -180,6 +194,18 @@ class TestNote:
         assert [re.search(r"text (\d\d)", line)[1] for line in lines] == [
             f"{number:02}" for number in range(6, 16)
         ]
+
+    def test_no_more_is_kept_for_it(self, way):
+        """However many attempts follow."""
+        kept = []
+
+        def rule(attempt):
+            kept.append(len(attempt._history))
+            return 0
+
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost]), 50, wait=rule)
+        assert max(kept) == kept[-1] <= 3 * 11
 
     def test_a_long_text_is_cut(self, some_way):
         """At 200 characters, also a text of 10 MB."""

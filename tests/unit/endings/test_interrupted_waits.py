@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import traceback
-from pathlib import Path
 
 import pytest
-from ways import GENERATORS, WAYS, Flaky, run_async
+from ways import GENERATORS, WAYS, Flaky, holders, run_async
 
-import retrying_elegant
 from retrying_elegant import RetryBudget, given_up, instrumentation, retry
-
-PACKAGE = Path(retrying_elegant.__file__).parent
 
 
 class Lost(Exception):
@@ -77,14 +72,7 @@ class TestAnExceptionInAWait:
         limit = interrupt(Limit("soft"))
         with pytest.raises(Limit):
             run(way, Lost("down"))
-        held = [
-            (frame.f_code.co_qualname, name)
-            for frame, _ in traceback.walk_tb(limit.__traceback__)
-            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
-            for name, value in frame.f_locals.items()
-            if value is limit
-        ]
-        assert held == []
+        assert holders(limit) == []
 
     def test_one_with_a_context_of_its_own(self, way, interrupt):
         """The attempt's error takes its place; what it was is left alone."""

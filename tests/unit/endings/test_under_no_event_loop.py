@@ -69,6 +69,16 @@ class TestUnderNeither:
         """Needs no event loop."""
         assert by_hand(start(Attempts("value"))) == "value"
 
+    def test_the_hooks_of_the_end(self, start):
+        """They run: the call has ended, for no reason that a policy has."""
+        ended = []
+        call = start(
+            Attempts(Lost()), wait=1, on_give_up=lambda a: ended.append((a.number, a.reason))
+        )
+        with pytest.raises(RuntimeError):
+            by_hand(call)
+        assert ended == [(1, None)]
+
     def test_before_asyncio_is_imported(self, start, own_waits):
         """It is not needed either."""
         own_waits.setattr(_async_backend, "_current_task", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from ways import Flaky, block_sync, decorator_sync, run_async
+from ways import Flaky, block_sync, decorator_sync, holders, run_async
 
 from retrying_elegant import given_up, retrying
 
@@ -35,6 +35,16 @@ class Stuck:
             self.cancelled += 1
             self.lasted = now() - started
             raise
+
+
+class TestItsError:
+    """TimeoutError, which the attempt's own code may not have raised."""
+
+    def test_no_frame_of_the_library_holds_it(self, async_way):
+        """That would be a cycle."""
+        with pytest.raises(TimeoutError) as caught:
+            async_way.run(Stuck("hang"), 2, wait=0, attempt_timeout=5)
+        assert holders(caught.value) == []
 
 
 class TestAsync:

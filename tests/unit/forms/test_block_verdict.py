@@ -7,7 +7,7 @@ import threading
 import traceback
 
 import pytest
-from ways import run_async
+from ways import holders, run_async
 
 from retrying_elegant import retrying
 
@@ -98,16 +98,6 @@ def frames(error):
     ]
 
 
-def is_held_by_a_frame(error):
-    """Whether *error* is part of a cycle, with a frame of the library in its traceback."""
-    return any(
-        error in (value, getattr(value, "error", None))
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if "retrying_elegant" in frame.f_code.co_filename
-        for value in frame.f_locals.values()
-    )
-
-
 class TestOutlived:
     """A call that is still going on when its block ends, without ``raises``, fails on its own."""
 
@@ -131,7 +121,7 @@ class TestOutlived:
         error = run_async(main())
         assert type(error) is Lost
         assert len(frames(error)) <= 2
-        assert not is_held_by_a_frame(error)
+        assert holders(error) == []
 
     def test_in_a_thread(self):
         """The same."""
@@ -155,7 +145,7 @@ class TestOutlived:
         ended.set()
         thread.join()
         assert [len(frames(error)) <= 2 for error in errors] == [True]
-        assert not is_held_by_a_frame(errors[0])
+        assert holders(errors[0]) == []
 
     def test_the_context(self):
         """An error that gave up with none on its way is not chained to what the caller handles."""

@@ -183,10 +183,11 @@ class TestRefused:
     """`until` and `fallback` are refused, and what the kind of generator cannot carry out."""
 
     @every_kind
-    @pytest.mark.parametrize("argument", ["until", "fallback"])
-    def test_where_it_is_decorated(self, kind, argument):
+    @pytest.mark.parametrize(("argument", "verb"), [("until", "evaluate"), ("fallback", "replace")])
+    def test_where_it_is_decorated(self, kind, argument, verb):
         """By name."""
-        with pytest.raises(TypeError, match=f"{argument}=.*expected None.*playing"):
+        message = f"{argument}=.*expected None.*playing.*, which has no result to {verb}$"
+        with pytest.raises(TypeError, match=message):
             retry(**{argument: lambda about: True})(kind.playing([1]))
 
     @pytest.mark.parametrize("hook", HOOKS)

@@ -181,6 +181,12 @@ class TestPasses:
         assert passes == [1]
         assert not hasattr(caught.value, "__notes__")
 
+    def test_entering_it_gives_it(self):
+        """As a file gives itself."""
+        for attempt in retrying():
+            with attempt as entered:
+                assert entered is attempt
+
     def test_its_default_name_is_where_it_stands(self):
         """`file.py:line`."""
         line = inspect.currentframe().f_lineno + 1

@@ -159,7 +159,8 @@ class TestCoroutinesOfPlainFunctions:
     def test_a_coroutine_function_in_a_block(self):
         """Rejected before it is called, saying what to write."""
         message = (
-            r"attempt is a coroutine function: write `async with retrying\(\.\.\.\) as call` and"
+            r"attempt is a coroutine function: write `async with retrying\(\.\.\.\) as call` and "
+            r"`await call\(\.\.\.\)`\n"
         )
         with pytest.raises(TypeError, match=message), retrying() as call:
             call(as_coroutine_function(Flaky(["value"])))
@@ -187,7 +188,11 @@ class TestTheWrongWith:
                 async with attempt:
                     pytest.fail("entered")
 
-        with pytest.raises(TypeError, match=r"\bwith\b"):
+        message = (
+            "in a regular `for` loop, write `with attempt:`; in async code, "
+            r"`async for attempt in retrying\(\.\.\.\)` and `async with attempt:`$"
+        )
+        with pytest.raises(TypeError, match=message):
             run_async(main())
 
 
@@ -198,10 +203,16 @@ class TestNeverEntered:
     def test_in_a_sync_loop(self, raises):
         """After one pass, saying what to write."""
         passes = 0
-        with pytest.raises(RuntimeError, match="with"):
+        with pytest.raises(RuntimeError, match=r"was never entered: write `with"):
             for _ in retrying(raises=raises):
                 passes += 1
         assert passes == 1
+
+    def test_never_left(self):
+        """By hand it can be entered alone."""
+        with pytest.raises(RuntimeError, match=r"was never left: write `with"):
+            for attempt in retrying():
+                attempt.__enter__()
 
     def test_in_an_async_loop(self):
         """After one pass, saying what to write."""
@@ -390,6 +401,13 @@ class TestTheWarningAsAnError:
         with pytest.raises(RuntimeWarning, match="async for") as caught:
             run_with_errors(error)
         assert caught.value.__context__ is error
+
+    def test_the_hooks_of_the_end(self):
+        """They run: the call has ended, for no reason that a policy has."""
+        ended = []
+        with pytest.raises(RuntimeWarning):
+            run_with_errors(Lost(), on_give_up=lambda attempt: ended.append(attempt.reason))
+        assert ended == [None]
 
     def test_the_token(self):
         """Is returned."""
