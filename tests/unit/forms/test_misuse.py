@@ -403,11 +403,15 @@ class TestTheWarningAsAnError:
         assert caught.value.__context__ is error
 
     def test_the_hooks_of_the_end(self):
-        """They run: the call has ended, for no reason that a policy has."""
+        """They run: the call has ended, for no reason that a policy has; no wait follows."""
         ended = []
+
+        def note(attempt):
+            ended.append((attempt.reason, attempt.next_wait))
+
         with pytest.raises(RuntimeWarning):
-            run_with_errors(Lost(), on_give_up=lambda attempt: ended.append(attempt.reason))
-        assert ended == [None]
+            run_with_errors(Lost(), on_give_up=note)
+        assert ended == [(None, None)]
 
     def test_the_token(self):
         """Is returned."""
