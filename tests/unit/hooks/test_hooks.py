@@ -130,6 +130,15 @@ class TestWhatTheyAreGiven:
         way.run(Flaky([error, "value"]), on_retry=on_retry)
         assert seen == [(error, False, False)]
 
+    @pytest.mark.parametrize(
+        ("hook", "numbers"), [("before_attempt", [1, 2, 3]), ("on_retry", [1, 2])]
+    )
+    def test_each_attempt_is_an_object_of_its_own(self, way, hook, numbers):
+        """One that is kept stays as it was."""
+        seen = []
+        way.run(Flaky([Lost, Lost, "value"]), **{hook: seen.append})
+        assert [attempt.number for attempt in seen] == numbers
+
     def test_on_give_up(self, way):
         """Its error, and that nothing follows."""
         error = Lost()
