@@ -187,6 +187,13 @@ def _random(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+_UNEXPLAINED = """\
+## Survivors without a reason
+
+A test should kill them, or be written.  In its first run, a mutant has met no more than the 1000
+tests that are the likeliest to fail, so a test that kills it may exist."""
+
+
 def _page() -> str:
     """RESULTS.md, of all modules whose trial has come to an end, in this run or an earlier one."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
@@ -202,7 +209,7 @@ cosmic-ray {version("cosmic-ray")}, {python} on {platform.system()} {platform.ma
 The minutes are those of one process.  Where fewer mutants were tried than exist, they were taken at
 random.  The source that was tried is known by the beginning of its SHA-256.""",
         _table(found),
-        *(["## Survivors that a test should kill"] if unexplained else []),
+        *([_UNEXPLAINED] if unexplained else []),
         *(f"`{module}.py`\n\n{_diff([text])}" for module, text in unexplained),
         "## Survivors that change nothing",
     ]
