@@ -302,7 +302,7 @@ class TestDemo:
     def test_where_threads_cannot_start(self):
         """One line, and exit status 1: this user may have one process, and this is it."""
         code = """
-import asyncio, os, resource, sys
+import asyncio, encodings.idna, os, resource, sys
 import retrying_elegant.cli.demo
 from retrying_elegant.cli import main
 
