@@ -51,13 +51,13 @@ def wrap(
                 except Exception as error:
                     if attempt is None:
                         attempt = Attempt(policy, name, start, args, kwargs)
-                    kind, now = type(error), _clock.time.monotonic()
+                    kind = type(error)
                     if kind is not known and _decision.is_always_retried(policy, kind):
                         known = kind
                     is_simple = (
                         kind is known
                         and _async_backend.cancellations() <= before
-                        and _decision.retry_simply(attempt, error, kind, now)
+                        and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
                     )
                     if not is_simple and not await settle(attempt, error, before=before):
                         raise

@@ -49,10 +49,12 @@ def wrap(
                 except Exception as error:
                     if attempt is None:
                         attempt = Attempt(policy, name, start, args, kwargs)
-                    kind, now = type(error), _clock.time.monotonic()
+                    kind = type(error)
                     if kind is not known and _decision.is_always_retried(policy, kind):
                         known = kind
-                    is_simple = kind is known and _decision.retry_simply(attempt, error, kind, now)
+                    is_simple = kind is known and _decision.retry_simply(
+                        attempt, error, kind, _clock.time.monotonic()
+                    )
                     if not is_simple and not settle(attempt, error):
                         raise
                 else:

@@ -35,8 +35,8 @@ DIFFERENCES = {
         + before = _async_backend.cancellations()
         + if type(value) is CoroutineType or _checks.is_awaitable(value):
         + value = value
-        - is_simple = kind is known and _decision.retry_simply(attempt, error, kind, now)
-        + is_simple = kind is known and _async_backend.cancellations() <= before and _decision.retry_simply(attempt, error, kind, now)
+        - is_simple = kind is known and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
+        + is_simple = kind is known and _async_backend.cancellations() <= before and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
         - if not is_simple and (not settle(attempt, error)):
         + if not is_simple and (not settle(attempt, error, before=before)):
         - if type(value) is not checked:
