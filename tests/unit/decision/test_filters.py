@@ -273,6 +273,14 @@ class TestTuples:
             assert way.run(flaky, 3, on=on, wait=0) == "value"
             assert flaky.calls == 2
 
+    def test_predicates_alone(self, way):
+        """No class is needed among them."""
+        assert way.run(Flaky([Busy, "value"]), 3, on=(never, busy_for(0)), wait=0) == "value"
+        flaky = Flaky([Wrong])
+        with pytest.raises(Wrong):
+            way.run(flaky, 3, on=(never, busy_for(0)))
+        assert flaky.calls == 1
+
     def test_no_match(self, way):
         """Is not retried."""
         flaky = Flaky([Wrong])

@@ -56,6 +56,19 @@ class TestClockThatStandsStill:
             way.run(Flaky([Lost]), 3, on=Lost, wait=backoff.constant(2))
         assert given_up(caught.value).elapsed == 4
 
+    def test_no_retry_is_announced_that_would_be_too_late(self, way, clock, own_waits):
+        """The second would start after four seconds; and the record's lines have the waits, too."""
+        announced = []
+        with pytest.raises(Lost) as caught:
+            way.run(
+                Flaky([Lost]),
+                wait=2,
+                timeout=4,
+                on_retry=lambda attempt: announced.append(attempt.number),
+            )
+        assert announced == [1]
+        assert "attempt 2 at 2.00 s" in given_up(caught.value).history[1]
+
     def test_the_waits_of_a_block_count(self, clock, own_waits):
         """Those of its earlier calls, too."""
         with pytest.raises(Lost) as caught, retrying(2, wait=2, timeout=5) as call:

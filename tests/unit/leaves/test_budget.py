@@ -306,13 +306,35 @@ class TestLeftLoops:
             call()
         assert budget.tokens == 9
 
-    def test_left_before_the_attempt_is_entered(self):
+    @pytest.mark.parametrize("failures", [1, 2])
+    def test_left_before_the_attempt_is_entered(self, failures):
         """The retry was about to be made, and was not."""
         budget = RetryBudget(9, 0)
         for attempt in retrying(wait=0, budget=budget):
-            if attempt.number == 3:
+            if attempt.number > failures:
                 break
             with attempt:
+                raise OSError
+        assert budget.tokens == 9 - (failures - 1)
+
+    def test_left_before_the_first_attempt_is_entered(self):
+        """It took no token, and returns none that another call took."""
+        budget = RetryBudget(9, 0)
+        for attempt in retrying(2, wait=0, budget=budget, raises=False):
+            with attempt:
+                raise OSError
+        for _ in retrying(wait=0, budget=budget):
+            break
+        assert budget.tokens == 8
+
+    def test_left_after_a_healthy_attempt(self, clock):
+        """Of a new series (`reset_after`), the second attempt is a retry as well."""
+        budget = RetryBudget(9, 0)
+        for calls, attempt in enumerate(retrying(wait=0, budget=budget, reset_after=60)):
+            if calls == 2:
+                break
+            with attempt:
+                clock.tick(60 * calls)
                 raise OSError
         assert budget.tokens == 8
 

@@ -22,7 +22,7 @@ import pytest
 from ways import Flaky, run_async
 
 import retrying_elegant
-from retrying_elegant import RetryError, instrumentation, retry, retrying
+from retrying_elegant import RetryError, backoff, instrumentation, retry, retrying
 
 EVENTS = ("on_retry", "on_give_up", "on_recovery")
 
@@ -181,6 +181,13 @@ class TestWhatTheyAreGiven:
         with instrumentation.observe(on_retry=lambda attempt: seen.append(note(attempt))):
             way.run(Flaky([Lost, Lost, "value"]), wait=[3, 4], name="fetch")
         assert seen == [(Lost, True, 3.0, "fetch"), (Lost, True, 4.0, "fetch")]
+
+    def test_the_wait_of_a_backoff(self, way):
+        """It has been decided when the observer is notified, as one from a list has."""
+        seen = []
+        with instrumentation.observe(on_retry=lambda attempt: seen.append(attempt.next_wait)):
+            way.run(Flaky([Lost, "value"]), wait=backoff.constant(3))
+        assert seen == [3]
 
     def test_each_attempt_is_an_object_of_its_own(self, way):
         """One that is kept stays as it was."""
