@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from ways import Flaky
 
-from retrying_elegant import Policy, TryAgain, given_up, retry
+from retrying_elegant import Policy, RetryError, TryAgain, given_up, retry
 
 
 class Lost(OSError):
@@ -218,6 +218,25 @@ class TestTryAgain:
             way.run(flaky, wait=0, timeout=30)
         assert flaky.calls == 1
         assert waits == []
+
+
+class TestTryAgainItself:
+    """It has the arguments and the result that it is made with, as a RetryError has."""
+
+    def test_what_it_is_made_with(self):
+        """All at once."""
+        request = TryAgain("busy", after=2, result=404)
+        assert (request.args, request.after, request.result) == (("busy",), 2, 404)
+
+    @pytest.mark.parametrize("base", [RetryError, TryAgain])
+    def test_a_class_of_ones_own(self, base):
+        """Which makes a text of its arguments."""
+
+        class Busy(base):
+            def __init__(self, status):
+                super().__init__(f"the server answers {status}")
+
+        assert str(Busy(503)) == "the server answers 503"
 
 
 class TestTryAgainThroughLayers:

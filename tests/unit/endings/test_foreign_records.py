@@ -117,6 +117,20 @@ class TestForgedRecords:
         setattr(error, name, forged)
         assert given_up(error) is None
 
+    def test_a_line_whose_class_equals_any(self, error):
+        """It is not a text for that."""
+
+        class EqualToAll(type):
+            def __eq__(cls, other):
+                return True
+
+            __hash__ = None
+
+        name, _ = record_of(error)
+        line = EqualToAll("Line", (), {})()
+        setattr(error, name, ("fetch", 3, 1.0, "attempts", (line,)))
+        assert given_up(error) is None
+
     def test_one_whose_iteration_fails(self, error):
         """Hostile too."""
 

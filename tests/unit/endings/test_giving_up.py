@@ -356,6 +356,12 @@ class TestTexts:
             assert type(text) is str
             assert len(text) == length
 
+    def test_an_error_without_a_text(self, way):
+        """Its class says it all: no colon follows."""
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), 2, wait=0)
+        assert given_up(caught.value).history[0].endswith(" s: Lost")
+
     def test_the_name_of_a_class_is_cut(self):
         """At 100 characters."""
         assert _giveup.class_name(type("E" * 300, (Exception,), {})) == "E" * 100
@@ -377,7 +383,7 @@ def answered(status, retry_after=None):
 def note_of(way, outcomes, **fields):
     """The note of a call that is given up on."""
     with pytest.raises(urllib.error.HTTPError) as caught:
-        way.run(Flaky(outcomes), 5, wait=0, **fields)
+        way.run(Flaky(outcomes), 5, **{"wait": 0, **fields})
     for outcome in outcomes:
         outcome.close()
     record = given_up(caught.value)
@@ -392,6 +398,23 @@ class TestATooLongRetryAfter:
         """The attempt's own line has it."""
         text = note_of(way, [answered(503), answered(503, 3000)], on=web.transient)
         assert "(the server asked for 3000 s)" in text.splitlines()[-1]
+
+    def test_the_lines_before(self, way):
+        """They stay as they are, all of them."""
+        outcomes = [answered(503), answered(503), answered(503), answered(503, 3000)]
+        _, *lines = note_of(way, outcomes, on=web.transient).splitlines()
+        assert [line.partition(" at ")[0] for line in lines] == [
+            f"  attempt {number}" for number in range(1, 5)
+        ]
+        assert ["(the server asked for 3000 s)" in line for line in lines] == [0, 0, 0, 1]
+        assert lines[3].startswith(lines[0].replace("attempt 1", "attempt 4"))
+
+    @pytest.mark.parametrize("limit", [{}, {"wait": 5, "timeout": 4}], ids=["attempts", "timeout"])
+    def test_retried_by_another_filter(self, way, limit):
+        """What was asked for did not end the call, so the note leaves it out."""
+        text = note_of(way, [answered(503, 3000)], on=(OSError, web.transient), **limit)
+        assert "retrying_elegant: gave up on" in text
+        assert "asked" not in text
 
     def test_in_a_tuple(self, way):
         """Of filters."""

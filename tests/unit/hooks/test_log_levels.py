@@ -9,6 +9,7 @@ import pytest
 from ways import Flaky, run_async
 
 from retrying_elegant import Policy, RetryError, TryAgain, deadline, retry, retrying
+from retrying_elegant._text import one_line
 
 RETRY, GIVE_UP = "retrying_elegant.retry", "retrying_elegant.give_up"
 
@@ -128,6 +129,11 @@ class TestRejectedResults:
         way.run(flaky, 5, wait=0, until=lambda result: result == "done", log_level=level)
         assert lines() == [(RETRY, expected)] * 2
 
+    def test_none(self, way, lines):
+        """Nor at any level where `log_level` is None."""
+        assert way.run(Flaky([0, 1]), 3, wait=0, until=bool, log_level=None) == 1
+        assert lines() == []
+
     def test_the_end(self, way, lines):
         """A give-up is one."""
         with pytest.raises(RetryError):
@@ -210,6 +216,16 @@ class TestTexts:
         text = caplog.records[0].getMessage()
         assert r"\x1b" in text
         assert text.isprintable()
+
+    def test_what_is_printable(self):
+        """It stays as it is, beside what is escaped."""
+        assert one_line("naïve\x1b c:\\new") == r"naïve\x1b c:\new"
+
+    @pytest.mark.parametrize(("most", "read"), [(200, 900), (100, 500)])
+    def test_how_much_of_a_text_is_read(self, most, read):
+        """Four times as much as is shown, and 100 characters: no more white space is folded."""
+        assert one_line(" " * (read - 1) + "xy", most) == "x"
+        assert one_line(" " * read + "xy", most) == ""
 
     def test_notes(self, way):
         """Likewise."""

@@ -58,6 +58,25 @@ class TestLogger:
         assert "fetch" in last
         assert "some text" in last
 
+    def test_to_the_letter(self, way, lines):
+        """As the pages show them."""
+        with pytest.raises(Lost):
+            way.run(Flaky([Lost("text")]), 2, wait=2, name="fetch")
+        retried, ended = lines()
+        assert retried == "retrying fetch in 2.00 s after attempt 1: Lost: text"
+        assert ended == "gave up on fetch after 2 attempts in 2.00 s (no attempts left): Lost: text"
+
+    def test_a_hook_that_raises(self, way, caplog):
+        """To the letter too, with its traceback."""
+
+        def broken(attempt):
+            raise ZeroDivisionError
+
+        way.run(Flaky([Lost, "value"]), name="fetch", on_retry=broken)
+        *_, record = caplog.records
+        assert record.getMessage() == f"hook {broken.__qualname__} of fetch raised"
+        assert record.exc_info[0] is ZeroDivisionError
+
     def test_one_for_each_refused_result(self, way, lines):
         """Polling retries too."""
         way.run(Flaky(["pending", "ready"]), until=lambda value: value == "ready", name="poll")
@@ -186,3 +205,18 @@ class TestBrokenLogging:
     def test_without_logging(self, way, absent):
         """Retries succeed, and hooks that raise change nothing."""
         assert way.run(Flaky([Lost, "value"]), on_retry=lambda attempt: 1 / 0) == "value"
+
+    def test_without_logging_after_the_first_line(self, some_way, caplog, monkeypatch):
+        """Loggers that have been found are kept, and still log."""
+
+        def fail():
+            with pytest.raises(Lost):
+                some_way.run(Flaky([Lost]), 2, on_retry=lambda attempt: 1 / 0)
+            names = [record.name for record in caplog.records]
+            caplog.clear()
+            return names
+
+        names = fail()
+        assert len(names) == 3
+        monkeypatch.setitem(sys.modules, "logging", None)
+        assert fail() == names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import math
 from functools import partial
 from itertools import chain, permutations, product, repeat
 
@@ -98,6 +99,17 @@ class TestACell:
         for value in range(1, 5):
             assert cell.replace(cell.newest(), value)
         assert cell.link == [4]
+
+    def test_one_of_two_that_replace_it_by_equal_values(self):
+        """The other has to read again: two callers have taken two tokens, not one."""
+        cell = Cell(3)
+        old = cell.newest()
+        assert cell.replace(old, 2) is True
+        assert cell.replace(old, 2) is False
+
+    def test_a_value_that_differs_from_itself(self):
+        """It is the newest all the same: values are not compared."""
+        assert math.isnan(Cell(math.nan).value)
 
 
 class TestInterrupted:

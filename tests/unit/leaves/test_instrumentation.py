@@ -82,6 +82,21 @@ class TestEvents:
             assert way.run(Flaky([Lost, Lost, "value"])) == "value"
         assert events == [("on_retry", 1), ("on_retry", 2), ("on_recovery", 3)]
 
+    def test_a_success_in_a_later_series(self, way, clock):
+        """A recovery too: what was retried before counts."""
+
+        def risky():
+            calls.append("call")
+            if len(calls) < 4:
+                clock.tick(60 if len(calls) == 3 else 0)
+                raise Lost
+            return "value"
+
+        events, calls = [], []
+        with instrumentation.observe(**recorded(events)):
+            assert way.run(risky, 3, reset_after=60) == "value"
+        assert events[-1] == ("on_recovery", 2)
+
     def test_giving_up(self, way):
         """Once, by the last attempt."""
         events = []
@@ -966,6 +981,13 @@ class TestStructlog:
         with instrumentation.structlog(), pytest.raises(Lost):
             way.run(Flaky([Lost]), 2, log_level=None)
         assert log.lines == []
+
+    def test_polling_without_log_level(self, way, log, caplog):
+        """The same, and nothing of it fails."""
+        with instrumentation.structlog():
+            assert way.run(Flaky([0, 1]), 2, until=bool, log_level=None) == 1
+        assert log.lines == []
+        assert caplog.records == []
 
     @pytest.mark.parametrize(
         ("log_level", "level"),

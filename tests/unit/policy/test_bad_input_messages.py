@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from retrying_elegant import Policy, RetryBudget, backoff, retry, retrying
+from retrying_elegant import Policy, RetryBudget, TryAgain, backoff, retry, retrying
 
 SECONDS = "expected a number of seconds, 0 or more"
 SHARE = "expected a share between 0 and 1"
@@ -216,6 +216,31 @@ class TestPolicies:
         """One of several is named alone."""
         assert refused(Policy, **{name: 3}) == f"TypeError: {name}=3: {HOOKS}"
         assert refused(Policy, **{name: [print, "log"]}) == f"TypeError: {name}='log': {HOOKS}"
+
+
+class TestHints:
+    """What no hint can be: a request says it when it is made."""
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            (-1, f"ValueError: after=-1: {SECONDS}"),
+            ("2", f"TypeError: after='2': {SECONDS}"),
+        ],
+    )
+    def test_of_a_request(self, value, message):
+        """`TryAgain(after=...)`."""
+        assert refused(TryAgain, after=value) == message
+
+    def test_of_one_that_is_changed_later(self):
+        """When it is raised."""
+
+        def risky():
+            request = TryAgain(after=1)
+            request.after = -1
+            raise request
+
+        assert refused(retry(2)(risky)) == f"ValueError: after=-1: {SECONDS}"
 
 
 def enter(options):
