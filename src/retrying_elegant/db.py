@@ -164,7 +164,8 @@ _LIBPQ_LOST = (
     "SSL SYSCALL error",
     "SSL error: unexpected eof",
     "could not receive data from server",
-    "could not send data to server",
+    "could not send ",  # data, or one of the packets of a connection's beginning
+    "server sent an error response during ",  # it failed, or was killed, before encryption began
     "write to server failed",
     "lost synchronization with server",
     "no message from the libpq",
@@ -184,6 +185,7 @@ _LIBPQ_NOT_NOW = (
     "too many clients already",
     "too many connections for ",
     "remaining connection slots",
+    "could not fork new process",
     "terminating connection",
 )
 # One of the addresses of a host may have been refused, and another has answered.

@@ -526,6 +526,11 @@ class TestLibpq:
             "write to server failed",
             "lost synchronization with server: got message type",
             "error with status PGRES_TUPLES_OK and no message from the libpq",
+            "could not send startup packet: Broken pipe",
+            "could not send SSL negotiation packet: Connection reset by peer",
+            "could not send GSSAPI negotiation packet: Connection reset by peer",
+            "server sent an error response during SSL exchange",
+            "server sent an error response during GSS encryption exchange",
             "sending query failed: no connection to the server",
             "connection not open",
             "the connection is closed",
@@ -592,6 +597,7 @@ class TestLibpq:
             'too many connections for role "x"',
             "remaining connection slots are reserved for roles with the SUPERUSER attribute",
             "terminating connection due to administrator command",
+            "could not fork new process for connection: Resource temporarily unavailable",
         ],
     )
     def test_the_server_says_not_now(self, error, text):
