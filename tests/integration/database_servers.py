@@ -94,6 +94,12 @@ class Server:
             self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def pid(self) -> int:
+        """The process that was started, the parent of all others."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, *more: str, wait: bool = True) -> None:
         """Start it, with *more* options, and return when it answers, if told to *wait*."""
         # A session of its own, so that Ctrl-C for the tests is none for it.

@@ -7,7 +7,11 @@ error that came of it, or fails.
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
+import socketserver
+import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from database_drivers import Session
+    from database_servers import PostgreSQL
 
 
 def error_of(function: Callable[..., Any], *args: Any) -> BaseException:
@@ -122,6 +127,38 @@ def answers_lost(port: int, request: bytes, *, times: int) -> Iterator[int]:
     for thread in (accepting, *threads):
         thread.join()
     assert not to_lose
+
+
+# What a client asks first: whether the connection may be encrypted.
+_SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
+
+
+def last_words(server: PostgreSQL) -> bytes:
+    """What a client that is about to log in is told when ``kill -9`` meets the postmaster alone."""
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(_SSL_REQUEST)
+        assert client.recv(1) == b"N"  # from now on, a process of its own speaks to this client
+        os.kill(server.pid, signal.SIGKILL)
+        words = b"".join(iter(lambda: client.recv(65_536), b""))
+    server.restart()
+    return words
+
+
+@contextlib.contextmanager
+def only_says(words: bytes) -> Iterator[int]:
+    """A port that answers *words* to whoever asks, and hangs up."""
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(words)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def errors_while(start: Callable[[], Any], connect: Callable[[], Session]) -> list[BaseException]:

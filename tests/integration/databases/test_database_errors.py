@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import types
 
 import collisions
 import psycopg
@@ -214,10 +215,22 @@ class TestPostgreSQLDisconnects:
     @pytest.mark.parametrize("name", PLAIN_POSTGRESQL)
     def test_a_server_that_starts(self, postgresql, name):
         """Whatever it says until it is up: refused, starting, in recovery."""
+        POSTGRESQL[name](postgresql).close()  # what has to be imported takes time
         postgresql.kill()
         errors = collisions.errors_while(postgresql.start, lambda: POSTGRESQL[name](postgresql))
         assert errors
         assert {meaning(error) for error in errors} == {"disconnected"}
+
+    @pytest.mark.parametrize("name", PLAIN_POSTGRESQL)
+    def test_killed_before_encryption_begins(self, postgresql, name):
+        """libpq does not show what the server says before it knows the server."""
+        words = collisions.last_words(postgresql)
+        assert b"57P01" in words
+        with collisions.only_says(words) as port:
+            address = postgresql.address.replace(str(postgresql.port), str(port))
+            there = types.SimpleNamespace(port=port, address=address)
+            error = error_of(POSTGRESQL[name], there)
+        assert meaning(error) == "disconnected"
 
     @pytest.mark.parametrize("name", PLAIN_POSTGRESQL)
     def test_too_many_connections(self, postgresql, name):
@@ -460,6 +473,7 @@ class TestMariaDBDisconnects:
     @pytest.mark.parametrize("name", PLAIN_MARIADB)
     def test_a_server_that_starts(self, mariadb, name):
         """Whatever it says until it is up."""
+        MARIADB[name](mariadb).close()  # what has to be imported takes time
         mariadb.kill()
         errors = collisions.errors_while(mariadb.start, lambda: MARIADB[name](mariadb))
         assert errors
