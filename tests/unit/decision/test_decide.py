@@ -1,0 +1,287 @@
+"""Contract 2: the decision itself, asked directly: plain values in, seconds or a reason out.
+
+Its wiring through every form is in the other files of this folder.
+"""
+
+from __future__ import annotations
+
+import threading
+from itertools import product
+from math import inf
+
+import pytest
+
+from retrying_elegant import Policy, RetryBudget, RetryError, TryAgain, _decision, backoff
+from retrying_elegant._attempt import (
+    BROKEN,
+    GAVE_UP,
+    NEW,
+    NOTHING,
+    RUNNING,
+    SETTLING,
+    SUCCEEDED,
+    WAITING,
+    Attempt,
+)
+
+STAGES = [NEW, RUNNING, SETTLING, WAITING, SUCCEEDED, GAVE_UP, BROKEN]
+
+
+class Lost(Exception):
+    """Retried in these tests."""
+
+
+def attempt_of(policy, *, stage=RUNNING, number=1):
+    """An attempt at the start of time."""
+    attempt = Attempt(policy, "risky", 0.0)
+    attempt._number = number
+    attempt._stage = stage
+    return attempt
+
+
+def decided(policy, *, error=None, number=1, elapsed=0.0, limit=None, timed_out=False):
+    """What `decide` says of a failure."""
+    attempt = attempt_of(policy, number=number)
+    error = Lost() if error is None else error
+    return _decision.decide(policy, error, attempt, number, elapsed, limit, timed_out)
+
+
+def event(*, is_set):
+    event = threading.Event()
+    if is_set:
+        event.set()
+    return event
+
+
+def budget_of(tokens):
+    """A budget of two with so many left."""
+    budget = RetryBudget(2, refill=0)
+    while budget.tokens > tokens:
+        budget._take()
+    return budget
+
+
+class TestOrder:
+    """filters → stop → attempts → timeout passed? → wait → would it end past it? → budget."""
+
+    ORDER = ("not retryable", "stopped", "attempts", "timeout", "wait", "late", "budget")
+
+    @pytest.mark.parametrize(
+        "hold",
+        list(product([False, True], repeat=len(ORDER))),
+        ids=lambda hold: "".join("-x"[is_so] for is_so in hold),
+    )
+    def test_the_first_reason_that_holds(self, hold):
+        """Of every set of reasons; none that comes later has an effect."""
+        holds = dict(zip(self.ORDER, hold, strict=True))
+        asked = []
+
+        def wait(attempt):
+            asked.append(attempt)
+            return inf if holds["wait"] else 1
+
+        budget = budget_of(0 if holds["budget"] else 2)
+        policy = Policy(
+            1 if holds["attempts"] else 2,
+            on=KeyError if holds["not retryable"] else Lost,
+            stop=event(is_set=holds["stopped"]),
+            wait=wait,
+            budget=budget,
+        )
+        elapsed = 10.0 if holds["timeout"] else 9.0 if holds["late"] else 0.0
+        tokens = budget.tokens
+
+        outcome = decided(policy, elapsed=elapsed, limit=10.0)
+
+        first = next((reason for reason in self.ORDER if holds[reason]), 1)
+        assert outcome == ("timeout" if first == "late" else first)
+        assert bool(asked) == (first in ("wait", "late", "budget", 1))
+        assert budget.tokens == (tokens - 1 if first == 1 else tokens)
+
+
+class TestNumbers:
+    """Each limit at its edge."""
+
+    @pytest.mark.parametrize(
+        ("attempts", "number", "expected"),
+        [(3, 1, 1), (3, 2, 1), (3, 3, "attempts"), (3, 4, "attempts"), (1, 1, "attempts")],
+    )
+    def test_attempts(self, attempts, number, expected):
+        """The first one included."""
+        assert decided(Policy(attempts, wait=1), number=number) == expected
+
+    @pytest.mark.parametrize("number", [1, 10**6, 10**18])
+    def test_no_limit(self, number):
+        """As often as it takes."""
+        assert decided(Policy(None, wait=1), number=number) == 1
+
+    @pytest.mark.parametrize(
+        ("elapsed", "limit", "expected"),
+        [
+            (0.0, None, 2),
+            (1e9, None, 2),
+            (0.0, 2.5, 2),
+            (0.0, 2.0, "timeout"),  # the next attempt would start at the timeout
+            (0.5, 2.5, "timeout"),
+            (0.25, 2.5, 2),
+            (2.5, 2.5, "timeout"),
+            (3.0, 2.5, "timeout"),
+        ],
+    )
+    def test_timeout(self, elapsed, limit, expected):
+        """An attempt starts within it, or not at all."""
+        assert decided(Policy(wait=2), elapsed=elapsed, limit=limit) == expected
+
+    def test_no_wait_at_the_timeout(self):
+        """0 seconds do not help if no time is left."""
+        assert decided(Policy(wait=0), elapsed=2.0, limit=2.0) == "timeout"
+        assert decided(Policy(wait=0), elapsed=1.999, limit=2.0) == 0
+
+    @pytest.mark.parametrize(("tokens", "expected"), [(2, 1), (1, 1), (0, "budget")])
+    def test_budget(self, tokens, expected):
+        """A retry takes a token, if one is left."""
+        budget = budget_of(tokens)
+        assert decided(Policy(wait=1, budget=budget), number=1) == expected
+        assert budget.tokens == max(0, tokens - 1)
+
+    @pytest.mark.parametrize(("number", "expected"), [(1, 0.5), (2, 1), (3, 7), (4, 7), (99, 7)])
+    def test_a_list_of_waits(self, number, expected):
+        """The last one repeats."""
+        assert decided(Policy(None, wait=(0.5, 1, 7)), number=number) == expected
+
+    @pytest.mark.parametrize("number", [1, 2, 9])
+    def test_a_hint_is_added(self, number):
+        """To the backoff, not instead of it."""
+        rising = backoff.linear(1, step=1, jitter=0)
+        policy = Policy(None, wait=rising)
+        assert decided(policy, error=TryAgain(after=60), number=number) == number + 60
+        hinting = Policy(None, on=lambda error: TryAgain(after=60), wait=rising)
+        assert decided(hinting, number=number) == number + 60
+
+    def test_a_hint_past_the_timeout(self):
+        """The backoff alone would have been in time."""
+        assert decided(Policy(wait=1), error=TryAgain(after=5), limit=6.0) == "timeout"
+        assert decided(Policy(wait=1), error=TryAgain(after=5), limit=6.001) == 6
+
+
+class TestFilters:
+    """`unless` before `on`; the policy's own timeout is always retried, unless `unless` says no."""
+
+    @pytest.mark.parametrize("timed_out", [False, True])
+    @pytest.mark.parametrize("unless", [None, KeyError, Lost])
+    @pytest.mark.parametrize("on", [Lost, KeyError, ()])
+    def test_classes(self, on, unless, timed_out):
+        """Every pair of them."""
+        is_retried = unless is not Lost and (timed_out or on is Lost)
+        policy = Policy(on=on, unless=unless, wait=1)
+        assert decided(policy, timed_out=timed_out) == (1 if is_retried else "not retryable")
+
+    @pytest.mark.parametrize("unless", [None, TryAgain, Exception])
+    def test_try_again_is_above_them(self, unless):
+        """The body itself has asked for another attempt."""
+        assert decided(Policy(on=(), unless=unless, wait=1), error=TryAgain()) == 1
+
+
+class TestConfirm:
+    """A decided retry is decided again after the hooks and after the wait."""
+
+    @pytest.mark.parametrize("was_set", [False, True])
+    @pytest.mark.parametrize("is_set", [False, True])
+    @pytest.mark.parametrize(("now", "ahead", "late"), [(2, 0, False), (2, 1, True), (3, 0, True)])
+    def test_stop_and_timeout(self, is_set, was_set, now, ahead, late):
+        """Stop comes first, even if it was cleared; the token goes back if no attempt follows."""
+        budget = budget_of(1)
+        policy = Policy(stop=event(is_set=is_set), timeout=3, budget=budget)
+        attempt = attempt_of(policy, stage=WAITING)
+
+        follows = _decision.confirm(attempt, float(now), float(ahead), stopped=was_set)
+
+        reason = "stopped" if is_set or was_set else "timeout" if late else None
+        assert follows is (reason is None)
+        assert attempt.reason == reason
+        assert attempt._stage == (WAITING if follows else GAVE_UP)
+        assert budget.tokens == (1 if follows else 2)
+
+    def test_without_either(self):
+        """Nothing can have changed."""
+        assert _decision.confirm(attempt_of(Policy(), stage=WAITING), 1e9)
+
+
+class TestStages:
+    """The picture at the top of the module, arrow by arrow."""
+
+    def settled(self, *outcome, fields=None, canceled=False):
+        attempt = attempt_of(Policy(2, on=Lost, wait=1, **fields or {}))
+        error, value = outcome
+        follows = _decision.settle(attempt, error, value, 0.0, False, canceled)
+        assert follows is (attempt._stage is WAITING)
+        return attempt
+
+    def test_accepted(self):
+        """A result, or none where a loop stored none."""
+        for value in (None, "value", NOTHING):
+            attempt = self.settled(None, value)
+            assert attempt._stage is SUCCEEDED
+            assert attempt._result is value
+
+    def test_wait_decided(self):
+        """Its seconds are the data of the stage."""
+        attempt = self.settled(Lost(), NOTHING)
+        assert (attempt._stage, attempt._outcome) == (WAITING, 1)
+
+    def test_given_up(self):
+        """Its reason is."""
+        wrong = KeyError()
+        attempt = self.settled(wrong, NOTHING)
+        assert (attempt._stage, attempt._outcome) == (GAVE_UP, "not retryable")
+        assert attempt._error is wrong
+
+    def test_a_rejected_result_is_an_error_only_in_the_end(self):
+        """While it waits there is none."""
+        fields = {"until": lambda value: False}
+        attempt = self.settled(None, "value", fields=fields)
+        assert (attempt._stage, attempt._error) == (WAITING, None)
+        _decision.give_up(attempt, "timeout")
+        assert type(attempt._error) is RetryError
+        assert attempt._error.result == "value"
+
+    def test_canceled(self):
+        """It ends unannounced; a success is one all the same."""
+        assert self.settled(Lost(), NOTHING, canceled=True)._stage is SETTLING
+        assert self.settled(None, "value", canceled=True)._stage is SUCCEEDED
+
+    def test_broken(self):
+        """By a predicate that raises."""
+        attempt = attempt_of(Policy(on=lambda error: 1 / 0))
+        with pytest.raises(ZeroDivisionError):
+            _decision.settle(attempt, Lost(), NOTHING, 0.0)
+        assert attempt._stage is BROKEN
+
+    @pytest.mark.parametrize("stage", STAGES)
+    @pytest.mark.parametrize(
+        ("end", "after"),
+        [
+            (lambda attempt: _decision.give_up(attempt, "timeout"), GAVE_UP),
+            (_decision.interrupt, GAVE_UP),
+            (_decision.break_off, BROKEN),
+            (lambda attempt: _decision.cancel(attempt, Lost()), SETTLING),
+            (_decision.abandon, None),
+            (_decision.leave, None),
+        ],
+        ids=["give_up", "interrupt", "break_off", "cancel", "abandon", "leave"],
+    )
+    def test_only_a_wait_holds_a_token(self, end, after, stage):
+        """However it ends, the token goes back once, and from no other stage."""
+        budget = budget_of(1)
+        attempt = attempt_of(Policy(budget=budget), stage=stage)
+        end(attempt)
+        end(attempt)
+        assert attempt._stage == (after or (SETTLING if stage is WAITING else stage))
+        assert budget.tokens == (2 if stage is WAITING else 1)
+
+    @pytest.mark.parametrize(("number", "tokens"), [(1, 1), (2, 2)])
+    def test_leaving_before_an_attempt_begins(self, number, tokens):
+        """Its token is unused, unless it is the first, which took none."""
+        budget = budget_of(1)
+        _decision.leave(attempt_of(Policy(budget=budget), stage=NEW, number=number))
+        assert budget.tokens == tokens
