@@ -399,7 +399,7 @@ class TestATooLongRetryAfter:
         text = note_of(way, [answered(503), answered(503, 3000)], on=web.transient)
         assert "(the server asked for 3000 s)" in text.splitlines()[-1]
 
-    def test_the_lines_before(self, way):
+    def test_the_lines_before(self, way, clock):
         """They stay as they are, all of them."""
         outcomes = [answered(503), answered(503), answered(503), answered(503, 3000)]
         _, *lines = note_of(way, outcomes, on=web.transient).splitlines()
