@@ -307,17 +307,19 @@ class TestDeadline:
                 await form(Script(Lost), 2, wait=0 if deadline.current() is None else 60)
             reasons.append(given_up(caught.value).reason)
 
-        async def later():
-            await anyio.sleep(SOON)
+        async def later(over):
+            await over.wait()
             await call()
 
         async def main():
+            over = anyio.Event()
             async with anyio.create_task_group() as outside:
                 with deadline(10):
-                    outside.start_soon(later)
+                    outside.start_soon(later, over)
                     async with anyio.create_task_group() as inside:
                         inside.start_soon(call)
                     assert await anyio.to_thread.run_sync(deadline.current) is deadline.current()
+                over.set()
 
         run(main)
         assert reasons == ["timeout", "attempts"]
