@@ -40,10 +40,10 @@ def wrap(
     async def plain(*args: Any, **kwargs: Any) -> Any:
         nonlocal known
         start = _clock.time.monotonic()
-        before = _async_backend.cancellations()
         attempt = None
         try:
             while True:
+                before = _async_backend.cancellations()
                 try:
                     value = fn(*args, **kwargs) if kwargs else fn(*args)
                     if type(value) is CoroutineType or _checks.is_awaitable(value):
@@ -96,7 +96,6 @@ def wrap(
                 attempt = following
                 attempt._stage = RUNNING
                 del following  # as below
-                before = _async_backend.cancellations()
         except BaseException:
             if attempt is not None:
                 _decision.leave(attempt)

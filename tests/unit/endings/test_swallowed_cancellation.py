@@ -255,6 +255,25 @@ class TestStillRetryable:
             run_async(way.start(attempt, 3, wait=0))
         assert len(calls) == given_up(caught.value).attempts == 3
 
+    @pytest.mark.parametrize("options", [{}, {"timeout": 60}], ids=str)
+    def test_an_attempt_after_one_with_such_a_group(self, way, options):
+        """The cancellations that the group has left behind are not those of the next attempt."""
+        calls = []
+
+        async def fail():
+            raise Lost
+
+        async def attempt():
+            calls.append(True)
+            if len(calls) == 1:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail())
+            raise Lost
+
+        with pytest.raises(Lost) as caught:
+            run_async(way.start(attempt, 3, wait=0, **options))
+        assert len(calls) == given_up(caught.value).attempts == 3
+
     def test_an_error_made_of_its_group(self, way):
         """Whose chain holds the group, as `raise ... from group` does."""
         calls = []
