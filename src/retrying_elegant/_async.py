@@ -40,10 +40,10 @@ def wrap(
     async def plain(*args: Any, **kwargs: Any) -> Any:
         nonlocal known
         start = _clock.time.monotonic()
+        before = _async_backend.cancellations()
         attempt = None
         try:
             while True:
-                before = _async_backend.cancellations()
                 try:
                     value = fn(*args, **kwargs) if kwargs else fn(*args)
                     if type(value) is CoroutineType or _checks.is_awaitable(value):
@@ -88,12 +88,14 @@ def wrap(
                         finally:
                             del intruder  # its traceback holds this frame
                     attempt._next(wait)
+                    before = _async_backend.cancellations()
                     continue
                 following = await next_attempt(attempt)
                 if following is None:
                     with context_kept(attempt._error):
                         raise attempt._error
                 attempt = following
+                before = _async_backend.cancellations()
                 attempt._stage = RUNNING
                 del following  # as below
         except BaseException:
@@ -120,8 +122,8 @@ async def run(
         if attempt._stage is GAVE_UP:  # the timeout of the block passed before the call began
             await end(attempt)
         while attempt._stage is NEW:
-            attempt._stage = RUNNING
             before = _async_backend.cancellations()
+            attempt._stage = RUNNING
             if policy.before_attempt:
                 await fire(policy.before_attempt, attempt)
             scope = None

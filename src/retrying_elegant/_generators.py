@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from . import _async, _async_backend, _clock, _sync
+from . import _async, _async_backend, _clock, _decision, _sync
 from ._attempt import RUNNING, Attempt
 from ._tracebacks import context_kept
 
@@ -48,6 +48,9 @@ def wrap(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..., Any
                         raise attempt._error
                 attempt = following
                 del following  # as below
+        except BaseException:
+            _decision.leave(attempt)
+            raise
         finally:
             del attempt  # the error's traceback holds this frame
 
@@ -77,8 +80,8 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
         attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)
         try:
             while True:
-                attempt._stage = RUNNING
                 before = _async_backend.cancellations()
+                attempt._stage = RUNNING
                 await _async.fire(policy.before_attempt, attempt)
                 scope = None
                 allowed = None if policy.attempt_timeout is None else _async.limit(attempt)
@@ -109,6 +112,9 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
                         raise attempt._error
                 attempt = following
                 del following  # as below
+        except BaseException:
+            _decision.leave(attempt)
+            raise
         finally:
             del attempt  # the error's traceback holds this frame
 

@@ -154,9 +154,9 @@ class AsyncAttempt(LoopAttempt):
     async def __aenter__(self) -> Self:
         if self._stage is not NEW:
             raise self._entered_before()
-        self._stage = RUNNING
         self._scope: Any = None
         self._before = _async_backend.cancellations()
+        self._stage = RUNNING
         policy = self._policy
         if policy.before_attempt:
             await _async.fire(policy.before_attempt, self)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dis
 import itertools
+import linecache
 import sys
 import threading
 from typing import TYPE_CHECKING, ClassVar
@@ -230,8 +231,9 @@ class _Raising:
         if self.last[1] == "PUSH_EXC_INFO":  # the call has not returned
             return
         if self.count == self.place:
-            line = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
-            self.where = f"{line} after {last[1]}"
+            code = frame.f_code
+            text = linecache.getline(code.co_filename, frame.f_lineno).strip()
+            self.where = f"{code.co_qualname}:{frame.f_lineno} after {last[1]}: {text}"
             self.last = None
             raise self.error
         self.count += 1

@@ -7,6 +7,7 @@ where CPython may run the handler: not only in the wait, where it nearly always 
 from __future__ import annotations
 
 import types
+from contextlib import aclosing, closing
 
 import pytest
 from interruption_parts import raised_at
@@ -17,6 +18,8 @@ from retrying_elegant import RetryBudget, _reporting, deadline, retry, retrying
 from retrying_elegant._atomic import Cell
 
 MODULES = [
+    "_async",
+    "_async_backend",
     "_atomic",
     "_attempt",
     "_block",
@@ -24,6 +27,7 @@ MODULES = [
     "_clock",
     "_deadline",
     "_decision",
+    "_generators",
     "_loop",
     "_reporting",
     "_retrying",
@@ -105,6 +109,72 @@ def by_block(call, options):
         return run(call)
 
 
+def by_generator(call, options):
+    @retry(wait=0, budget=call.budget, **options)
+    def items():
+        yield call()
+
+    with closing(items()) as generator:
+        return next(generator)
+
+
+def driven(awaitable):
+    """What comes of *awaitable*, without an event loop: its waits are of 0 seconds."""
+    steps = awaitable.__await__()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def by_async_decorator(call, options):
+    @retry(wait=0, budget=call.budget, **options)
+    async def attempt():
+        return call()
+
+    return driven(attempt())
+
+
+def by_async_loop(call, options):
+    async def loop():
+        async for attempt in retrying(wait=0, budget=call.budget, **options):
+            async with attempt:
+                value = call()
+        return value
+
+    return driven(loop())
+
+
+def by_async_block(call, options):
+    async def attempt():
+        return call()
+
+    async def block():
+        async with retrying(wait=0, budget=call.budget, **options) as run:
+            return await run(attempt)
+
+    return driven(block())
+
+
+def by_async_generator(call, options):
+    @retry(wait=0, budget=call.budget, **options)
+    async def items():
+        yield call()
+
+    async def first_item():
+        async with aclosing(items()) as generator:
+            return await anext(generator)
+
+    return driven(first_item())
+
+
+FORMS = [
+    *(by_decorator, by_decorator_in_time, by_loop, by_block, by_generator),
+    *(by_async_decorator, by_async_loop, by_async_block, by_async_generator),
+]
+# The retry has begun as well where a coroutine or a generator has been made, but not started.
+BEGINNINGS = ["fn(*args", "is_awaitable(value)", "before_attempt", "_first:"]
 OPTIONS = {
     "simple": {},
     "timeout": {"timeout": 60},
@@ -113,17 +183,20 @@ OPTIONS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 class TestInterruptedAnywhere:
     """The token is back, unless the retry has begun."""
 
     @pytest.mark.parametrize(
-        "options",
+        ("form", "options"),
         [
-            pytest.param(options, id=name, marks=[] if name == "simple" else pytest.mark.slow)
+            pytest.param(form, options, marks=[] if name == "simple" else pytest.mark.slow)
+            for form in FORMS
             for name, options in OPTIONS.items()
+            if name != "reset" or "generator" not in form.__name__  # it is rejected there
         ],
+        ids=lambda value: getattr(value, "__name__", None) or "-".join(value) or "simple",
     )
-    @pytest.mark.parametrize("form", [by_decorator, by_decorator_in_time, by_loop, by_block])
     def test_at_every_place(self, form, options):
         """What has been taken is what has been called again."""
         calls = []
@@ -137,8 +210,11 @@ class TestInterruptedAnywhere:
             places += 1
             call = calls[-1]
             assert isinstance(outcome, KeyboardInterrupt), place
+            if form is by_async_loop:  # it returns the token when no code refers to it any more
+                outcome.__traceback__ = None
             # For the fastest of the wrappers, the jump back to the call is the beginning of it.
             begun = "plain" in place and "JUMP_BACKWARD" in place
+            begun = begun or any(text in place for text in BEGINNINGS)
             # Nor is anything muted, or limited, for good.
             assert deadline.current() is None, place
             assert not _reporting._logging, place

@@ -43,6 +43,8 @@ DIFFERENCES = {
         - checked = check_result(value, name)
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
+        + before = _async_backend.cancellations()
+        + before = _async_backend.cancellations()
     """,  # noqa: E501 - as the line is written
     "run": """
         + before = _async_backend.cancellations()
