@@ -198,6 +198,20 @@ class TestAnswers:
         said = f"{name}(...)=<later>: expected a result, not an awaitable"
         assert str(refusal.value) == said
 
+    @pytest.mark.parametrize("equal", [True, False])
+    def test_one_that_equals_a_truth_value(self, some_way, equal):
+        """It is an awaitable all the same."""
+
+        class Later:
+            def __await__(self):
+                yield
+
+            def __eq__(self, other):
+                return other is equal
+
+        with pytest.raises(TypeError, match=r"expected a result, not an awaitable$"):
+            some_way.run(Flaky(["value"]), until=lambda result: Later())
+
     def test_a_wait(self, way):
         """So is a wait that is none."""
         with pytest.raises(ValueError, match="wait") as refusal:

@@ -445,7 +445,13 @@ class TestTheObject:
 
     @pytest.mark.parametrize(
         ("seconds", "error"),
-        [(0, ValueError), (-1, ValueError), (float("inf"), ValueError), ("5", TypeError)],
+        [
+            (0, ValueError),
+            (0.0, ValueError),
+            (-1, ValueError),
+            (float("inf"), ValueError),
+            ("5", TypeError),
+        ],
     )
     def test_bad_input(self, seconds, error):
         """A positive, finite number of seconds."""

@@ -3,6 +3,7 @@
 import math
 import random
 from datetime import timedelta
+from fractions import Fraction
 
 import pytest
 from ways import Flaky
@@ -328,6 +329,16 @@ class TestAWaitThatSaysStop:
         with pytest.raises(Lost):
             way.run(Flaky([Lost]), 5, wait=lambda attempt: math.inf, budget=budget)
         assert budget.tokens == 5
+
+    def test_a_fraction_that_no_float_holds(self, way, waits):
+        """It is as good as infinite; one below 0 is still wrong."""
+        huge = Fraction(10**400)
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([Lost]), 5, wait=lambda attempt: huge)
+        assert given_up(caught.value).reason == "wait"
+        with pytest.raises(ValueError, match=r"^wait\(\.\.\.\)=.*: expected a number of seconds"):
+            way.run(Flaky([Lost]), 5, wait=lambda attempt: -huge)
+        assert waits == []
 
     @pytest.mark.parametrize("wait", [math.inf, (1, math.inf)], ids=str)
     def test_as_a_setting(self, wait):

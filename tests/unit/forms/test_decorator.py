@@ -214,6 +214,20 @@ class TestCallables:
         assert retry(wrap(flaky))() == "value"
         assert flaky.calls == 2
 
+    def test_cached_methods(self):
+        """Those of `functools.cache`: methods whose function is not written in Python."""
+
+        class Cached:
+            flaky = Flaky([Lost, "value"])
+
+            @functools.cache  # noqa: B019 - of this test alone
+            def method(self):
+                return self.flaky()
+
+        decorated = retry(Cached().method)
+        assert decorated() == decorated() == "value"
+        assert Cached.flaky.calls == 2
+
     @pytest.mark.parametrize(
         "wrap",
         [
@@ -308,6 +322,15 @@ class TestLooks:
         assert decorated.__module__ == __name__
         assert decorated.__doc__ == "The docstring."
         assert decorated.__wrapped__ is partial
+
+    def test_of_a_partial_in_the_log(self, caplog):
+        """There too it is named by its function."""
+
+        def fetch(flaky):
+            return flaky()
+
+        assert retry(functools.partial(fetch, Flaky([Lost, "value"])))() == "value"
+        assert f"retrying {fetch.__qualname__} in" in caplog.text
 
     @pytest.mark.parametrize("options", [{}, {"name": "label"}], ids=str)
     def test_of_an_object(self, options):

@@ -73,6 +73,8 @@ class TestBackoffs:
             assert refused(make, value) == f"ValueError: jitter={value}: {SHARE}"
         assert refused(make, True) == f"TypeError: jitter=True: {SHARE}"
         assert refused(make, None) == f"TypeError: jitter=None: {SHARE}"
+        half = timedelta(seconds=0.5)  # a number of seconds is not a share
+        assert refused(make, half) == f"TypeError: jitter={half!r}: {SHARE}"
 
     def test_the_factor(self):
         """Nothing, and less than nothing, multiplies to no wait."""
@@ -129,6 +131,11 @@ CLASSES = "expected exception classes derived from Exception (control flow is ne
 ERRORS = "expected an exception class, a predicate on the error, or a tuple of these"
 WAITS = "expected seconds, a non-empty sequence of seconds, or a callable that takes the Attempt"
 HOOKS = "expected a callable that takes the Attempt, or an iterable of such callables"
+EVENTS = (
+    "expected an event of threading or multiprocessing in sync forms, "
+    "an event of asyncio, trio or anyio in async forms, or None"
+)
+LEVELS = "expected a level as an int, such as logging.DEBUG, or None for no log lines"
 HOOK_FIELDS = ["before_attempt", "on_retry", "on_success", "on_give_up"]
 
 
@@ -160,6 +167,12 @@ class TestPolicies:
                 (OSError, KeyError),
                 "TypeError: attempts=(OSError, KeyError): expected an int; "
                 "did you mean on=(OSError, KeyError)?",
+            ),
+            says(
+                "attempts",
+                (OSError, len),
+                "TypeError: attempts=(OSError, len): expected an int; "
+                "did you mean on=(OSError, len)?",
             ),
             says("on", KeyboardInterrupt, f"TypeError: on=KeyboardInterrupt: {CLASSES}"),
             says("on", (OSError, 3), f"TypeError: on=(OSError, 3): {ERRORS}"),
@@ -204,7 +217,10 @@ class TestPolicies:
             says("attempt_timeout", True, f"TypeError: attempt_timeout=True: {POSITIVE}"),
             says("timeout", 10**400, f"ValueError: timeout={str(10**400)[:200]}: {POSITIVE}"),
             says("budget", 100, "TypeError: budget=100: expected a RetryBudget, or None"),
+            says("stop", 3, f"TypeError: stop=3: {EVENTS}"),
             says("name", 3, "TypeError: name=3: expected a str, or None"),
+            says("log_level", "DEBUG", f"TypeError: log_level='DEBUG': {LEVELS}"),
+            says("log_level", -1, f"ValueError: log_level=-1: {LEVELS}"),
         ],
     )
     def test_fields(self, name, value, message):

@@ -44,10 +44,24 @@ class Scalar:
         raise IndexError("too many indices")
 
 
-class Truth(Float):
-    """A boolean of another library, which converts to a float as a number does."""
+class OfNumpy(Float, Index):
+    """A scalar of numpy, which says what kind it is."""
 
     class dtype:  # noqa: N801 - as numpy has it
+        kind = "i"
+
+
+class Unsigned(OfNumpy):
+    """One that is never below 0."""
+
+    class dtype(OfNumpy.dtype):  # noqa: N801
+        kind = "u"
+
+
+class Truth(OfNumpy):
+    """A boolean, which converts to a number as well."""
+
+    class dtype(OfNumpy.dtype):  # noqa: N801
         kind = "b"
 
 
@@ -79,6 +93,8 @@ SECONDS = [
     Index(),
     Float(),
     Scalar(),
+    OfNumpy(),
+    Unsigned(),
     fractions.Fraction(3),
     decimal.Decimal(3),
     datetime.timedelta(seconds=3),
@@ -138,14 +154,16 @@ class TestSeconds:
         assert instant.waits == [3]
 
     def test_a_callable_is_a_callable_first(self):
-        """Also where it could be a number."""
+        """Also where it could be a number, and where only a number will do."""
         wait = CallableNumber()
         assert Policy(wait=wait).wait is wait
+        with pytest.raises(TypeError, match=r"^timeout="):
+            Policy(timeout=wait)
 
     @pytest.mark.parametrize(
         "value",
         [
-            *(True, "3", b"3", bytearray(b"3"), memoryview(b"\x03\x04"), 3j, {}),
+            *(True, "3", b"3", bytearray(b"3"), memoryview(b"3"), memoryview(b"\x03\x04"), 3j, {}),
             *(Truth(), Several(), Unsized()),
         ],
         ids=lambda value: type(value).__name__,
@@ -174,15 +192,28 @@ class TestSeconds:
 class TestAttempts:
     """Anything with `__index__`."""
 
-    @pytest.mark.parametrize("three", [Index(), Scalar()], ids=["Index", "Scalar"])
+    @pytest.mark.parametrize(
+        "three",
+        [Index(), Scalar(), OfNumpy(), Unsigned()],
+        ids=lambda value: type(value).__name__,
+    )
     def test_whole_numbers(self, three):
         """Kept as an int, in a policy and in the decorator."""
         assert type(Policy(three).attempts) is int
         assert Policy(three) == Policy(3) == retry(three)(len).policy
 
+    def test_the_smallest(self):
+        """One attempt, whoever counts it."""
+
+        class One:
+            def __index__(self):
+                return 1
+
+        assert Policy(One()) == Policy(1)
+
     @pytest.mark.parametrize(
         "value",
-        [True, 3.0, "3", b"3", Float(), fractions.Fraction(3), decimal.Decimal(3)],
+        [True, 3.0, "3", b"3", Float(), Truth(), fractions.Fraction(3), decimal.Decimal(3)],
         ids=lambda value: type(value).__name__,
     )
     def test_rejected(self, value):

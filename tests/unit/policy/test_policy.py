@@ -64,6 +64,10 @@ class TestAttributes:
         """None, one callable, or any iterable of callables: read back as a tuple."""
         assert getattr(Policy(**{field: given()}), field) == hooks
 
+    def test_the_lowest_level(self):
+        """That of `logging.NOTSET`, 0, is a level, and not "no log lines"."""
+        assert Policy(log_level=0).log_level == 0
+
     def test_a_budget_is_shared_not_copied(self):
         """The policy holds the very bucket it was given."""
         budget = RetryBudget()
@@ -280,6 +284,12 @@ class TestFieldsBesideAPolicy:
         """Its default is as good a value as any."""
         default = getattr(Policy(), field)
         assert Policy(**{field: value}).replace(**{field: default}) == Policy()
+
+    @pytest.mark.parametrize("field", Policy.__init__.__kwdefaults__)
+    def test_a_default_may_be_written_out(self, field):
+        """The decorator checks it as any other value, and it passes."""
+        default = Policy.__init__.__kwdefaults__[field]
+        assert retry(**{field: default})(fail).policy == Policy()
 
     def test_a_keyword_may_take_a_setting_back(self):
         """A field is replaced also by None."""

@@ -32,6 +32,7 @@ WORDS = {
     "retry_if_result": "until",
     "max_time": "timeout",
     "wait_max": "timeout",
+    "try_timeout": "attempt_timeout",
     "per_attempt_timeout": "attempt_timeout",
     "on_attempt": "before_attempt",
     "before_sleep": "on_retry",
@@ -39,6 +40,7 @@ WORDS = {
     "on_failure": "on_retry",
     "retry_error_callback": "on_give_up",
     "cancel": "stop",
+    "logger": "log_level",
     "level": "log_level",
 }
 # Typing errors.
@@ -63,10 +65,14 @@ class TestUnknownKeywords:
         """The message names the word, and the field."""
         with pytest.raises(TypeError) as caught:
             Policy(**{word: 3})
-        text = str(caught.value)
-        assert repr(word) in text or f"`{word}`" in text or f"{word}=" in text
-        assert f"{field}" in text.split(word, 1)[1]
-        assert "did you mean" in text
+        said = f"Policy() got an unexpected keyword argument {word!r}; did you mean {field}=...?"
+        assert str(caught.value) == said
+
+    @pytest.mark.parametrize(("word", "field"), WORDS.items(), ids=WORDS)
+    def test_in_capitals(self, word, field):
+        """It means the same, although no name of a field looks like it."""
+        with pytest.raises(TypeError, match=rf"{word.upper()}.*did you mean {field}="):
+            Policy(**{word.upper(): 3})
 
     def test_one_that_means_a_keyword_of_its_own(self):
         """The decorator has one more, and so have blocks."""
@@ -86,10 +92,7 @@ class TestUnknownKeywords:
         """No field is suggested."""
         with pytest.raises(TypeError) as caught:
             CALLS[name](xyzzy=3)
-        text = str(caught.value)
-        assert f"{name}(" in text
-        assert "xyzzy" in text
-        assert "did you mean" not in text
+        assert str(caught.value) == f"{name}() got an unexpected keyword argument 'xyzzy'"
 
     @call
     def test_beside_right_ones(self, name):
