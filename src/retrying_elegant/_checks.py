@@ -148,7 +148,7 @@ def _check_filter(name: str, item: Any, whole: Any, rule: str) -> None:
         if not issubclass(item, Exception):
             rule = "exception classes derived from Exception (control flow is never retried)"
             reject(TypeError, name, whole, rule)
-    elif item is None or not callable(item):
+    elif not callable(item):
         reject(TypeError, name, whole, rule)
     else:
         predicate(name, item, rule)
