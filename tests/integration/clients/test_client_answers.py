@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import inspect
@@ -11,7 +12,16 @@ import threading
 import pytest
 from client_server import CLOSE, RESET, refused, reply
 
-from retrying_elegant import Attempt, Policy, RetryBudget, TryAgain, clients, given_up, web
+from retrying_elegant import (
+    Attempt,
+    Policy,
+    RetryBudget,
+    TryAgain,
+    clients,
+    given_up,
+    testing,
+    web,
+)
 from retrying_elegant.clients._shared import Exchange, TimeLimit
 
 QUICK = Policy(4, on=web.transient, wait=0)
@@ -59,12 +69,20 @@ class TestPolicy:
         assert (answer.status, len(server.requests)) == (503, 4)
         assert answer.record.reason == "attempts"
 
-    def test_a_budget_of_its_own(self, monkeypatch):
-        """Two clients do not take each other's tokens."""
-        first, second = clients.requests()._rules.policy, clients.requests()._rules.policy
-        assert isinstance(first.budget, RetryBudget)
-        assert first.budget is not second.budget
-        assert first.replace(budget=None) == Policy(4, on=web.transient, timeout=30)
+    def test_the_timeout_of_an_omitted_one(self, way, server):
+        """A second wait of twenty seconds would end after the thirty."""
+        url = server.play(reply(503, retry_after=20))
+        with way.session() as session, testing.instant():
+            answer = session.fetch("GET", url)
+        assert (answer.record.reason, len(server.requests)) == ("timeout", 2)
+
+    def test_a_budget_of_its_own(self, way, server):
+        """Two clients do not take each other's tokens: a hundred, three for each request."""
+        url = server.play(reply(503))
+        with way.session() as first, way.session() as second, testing.instant():
+            reasons = [first.fetch("GET", url).record.reason for _ in range(35)]
+            assert reasons == ["attempts"] * 33 + ["budget"] * 2
+            assert second.fetch("GET", url).record.reason == "attempts"
 
     def test_a_function(self, way, server):
         """It is called once for each request, and may say None: that one is not retried."""
@@ -117,13 +135,19 @@ class TestPolicy:
         ):
             pass
 
-    def test_what_an_async_client_cannot_do(self, async_way):
-        """An event of threads, whose wait would block the event loop."""
-        with (
-            pytest.raises(TypeError, match="stop="),
-            async_way.session(QUICK.replace(stop=threading.Event())),
-        ):
+    def test_the_wrong_event(self, way, server):
+        """One that blocks, or one to be awaited; at the call where a function chose the policy."""
+        event = threading.Event() if way.is_async else asyncio.Event()
+        policy = QUICK.replace(stop=event)
+        with pytest.raises(TypeError, match="stop="), way.session(policy):
             pass
+        url = server.play(reply())
+        with (
+            way.session(lambda request: policy) as session,
+            pytest.raises(TypeError, match="stop="),
+        ):
+            session.fetch("GET", url)
+        assert not server.requests
 
     @pytest.mark.parametrize(
         "wrong", [3, "GET", Policy, object()], ids=["int", "str", "class", "?"]
@@ -160,6 +184,15 @@ class TestWhatIsAFailedAttempt:
         assert len(seen) == 7
         assert all(isinstance(error, way.error) for error in seen)
 
+    @pytest.mark.parametrize("status", [200, 204, 304])
+    def test_a_predicate_is_not_called_below_400(self, way, server, status):
+        """These are what was asked for."""
+        seen = []
+        url = server.play(reply(status, b""))
+        with way.session(QUICK.replace(on=lambda error: not seen.append(error))) as session:
+            assert session.fetch("GET", url).status == status
+        assert (seen, len(server.requests)) == ([], 1)
+
     def test_a_predicate_is_called_once_for_a_response(self, way, server):
         """Though it is asked for before the attempt ends."""
         seen = []
@@ -184,6 +217,41 @@ class TestWhatIsAFailedAttempt:
         with way.session(policy) as session:
             session.fetch("GET", url)
         assert waits == [0]
+
+    @pytest.mark.parametrize("on", [web.transient, Exception], ids=["predicate", "class"])
+    def test_x_should_retry(self, way, server, on):
+        """It decides before the status does (section 9), but does not make a POST safe."""
+        told, told_not = ({"X-Should-Retry": word} for word in ("true", "false"))
+        with way.session(QUICK.replace(on=on)) as session:
+            url = server.play(reply(404, headers=told), reply(200))
+            assert session.fetch("GET", url).status == 200
+            url = server.play(reply(503, headers=told_not), reply(200))
+            assert session.fetch("GET", url).status == 503
+            url = server.play(reply(503, headers=told), reply(200))
+            assert session.fetch("POST", url, b"data").status == 503
+
+    @pytest.mark.parametrize("on", [web.transient, Exception], ids=["predicate", "class"])
+    @pytest.mark.parametrize(
+        ("headers", "hint"),
+        [
+            ({"Retry-After-Ms": "250", "Retry-After": "3000"}, 0.25),
+            ({"Retry-After-Ms": "soon", "Retry-After": "7"}, 7),
+            (
+                {
+                    "Date": "Wed, 21 Oct 2015 07:28:00 GMT",
+                    "Retry-After": "Wed, 21 Oct 2015 07:28:09 GMT",
+                },
+                9,
+            ),
+        ],
+        ids=["milliseconds", "no milliseconds", "date"],
+    )
+    def test_what_the_server_asks_for(self, way, server, on, headers, hint):
+        """It is the wait, in every form of section 9."""
+        url = server.play(reply(503, headers=headers), reply(200))
+        with way.session(QUICK.replace(on=on)) as session, testing.instant() as instant:
+            assert session.fetch("GET", url).status == 200
+        assert instant.waits == [hint]
 
     def test_unless_wins(self, way, server):
         """As everywhere."""
@@ -233,6 +301,38 @@ class TestResponsesThatAreNone:
         assert budget.tokens == 10
         assert ended[0].succeeded
         assert status_of(ended[0].result) == status
+
+    def test_success_after_a_retry(self, way, server, log):
+        """Likewise: one line for the retry, and none for the 404."""
+        ended, given = [], []
+        budget = RetryBudget(10, refill=0.5)
+        policy = QUICK.replace(on_success=ended.append, on_give_up=given.append, budget=budget)
+        with way.session(policy) as session:
+            answer = session.fetch("GET", server.play(reply(503), reply(404, b"no")))
+        assert (answer.status, answer.body, answer.record) == (404, b"no", None)
+        assert [attempt.number for attempt in ended] == [2]
+        assert (given, len(log()), budget.tokens) == ([], 1, 9.5)
+
+    @pytest.mark.parametrize("follow", [True, False])
+    def test_a_redirect(self, way, server, log, follow):
+        """It is not logged, whether the client follows it or not."""
+        ended = []
+        end = server.play(reply(200), path="/end")
+        url = server.play(reply(302, headers={"Location": end}))
+        with way.session(QUICK.replace(on_success=ended.append)) as session:
+            session.discard(session.fetch("GET", url, follow=follow))
+        assert log() == []
+        hops = 2 if way.name == "urllib" or follow else 1  # urllib always follows
+        assert len(server.requests) == hops
+        assert len(ended) == (1 if way.is_httpx else hops)
+
+    def test_not_retryable_after_a_retry(self, way, server):
+        """The record counts both attempts."""
+        budget = RetryBudget(10, refill=0.5)
+        with way.session(QUICK.replace(budget=budget)) as session:
+            answer = session.fetch("GET", server.play(reply(503), reply(501, b"no")))
+        assert (answer.status, answer.body, budget.tokens) == (501, b"no", 9)
+        assert (answer.record.reason, answer.record.attempts) == ("not retryable", 2)
 
     @pytest.mark.parametrize("status", [500, 501, 505, 429])
     def test_the_rest_is_not_retryable(self, way, server, log, status):
@@ -347,6 +447,17 @@ class TestWhatTheUserGets:
             session.fetch("GET", url)
         assert seen == [503, 503, 502]
 
+    @pytest.mark.parametrize("status", [200, 404])
+    def test_it_is_the_one_that_the_user_gets(self, way, server, status):
+        """The same object, but for the error that urllib makes of a 404."""
+        ended = []
+        with way.session(QUICK.replace(on_success=ended.append)) as session:
+            answer = session.fetch("GET", server.play(reply(503), reply(status)))
+        if way.name == "urllib" and status == 404:
+            assert ended[0].result is answer.response.fp
+        else:
+            assert ended[0].result is answer.response
+
 
 class TestNames:
     """The name is `METHOD host`; no path, query, header or body is logged."""
@@ -420,6 +531,9 @@ class TestWhatIsReturned:
         with pickle.loads(pickle.dumps(session)) as copy:
             assert copy.get(server.play(reply(503), reply(200, b"copied"))).content == b"copied"
         assert pickle.loads(pickle.dumps(adapter))._pool_maxsize == 3
+        session.mount("http://", clients.requests(QUICK.replace(stop=threading.Event())))
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(session)
         with pytest.raises(TypeError, match="pool_size"):
             clients.requests(pool_size=3)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import os
 import time
+import urllib.error
+import urllib.request
 from contextlib import nullcontext
 
+import aiohttp
 import pytest
 from client_server import CLOSE, RESET, refused, reply
 from client_ways import WAYS
@@ -109,6 +113,40 @@ class TestSentTwice:
         both = QUICK.replace(on=(web.Transient(methods=("POST",)),))
         assert sent(way, server, RESET, reply(), policy=both) == 1
 
+    @pytest.mark.parametrize("status", [425, 429, 503])
+    def test_what_the_client_itself_raises(self, server, status):
+        """A middleware of aiohttp, or a handler of urllib, that raises for the status."""
+        count = 1 if status == 503 else 4
+
+        async def raise_for_status(request, handler):
+            response = await handler(request)
+            response.raise_for_status()
+            return response
+
+        async def post(url):
+            chain = [clients.aiohttp(QUICK), raise_for_status]
+            async with aiohttp.ClientSession(middlewares=chain) as session:
+                await session.post(url, data=b"data")
+
+        with pytest.raises(aiohttp.ClientResponseError):
+            asyncio.run(post(server.play(reply(status))))
+        assert server.bodies == [b"data"] * count
+
+        class RaiseForStatus(urllib.request.HTTPHandler):
+            def http_open(self, request):
+                response = super().http_open(request)
+                raise urllib.error.HTTPError(
+                    request.full_url, response.status, "", response.headers, response
+                )
+
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), RaiseForStatus(), clients.urllib(QUICK)
+        )
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opener.open(server.play(reply(status)), b"data", timeout=5)
+        caught.value.close()
+        assert server.bodies == [b"data"] * count
+
     def test_try_again_from_inside(self, httpx_way, server):
         """What the user raises in an event hook asks for another attempt, whatever the rule."""
         hooks = {"response": [again_async if "async" in httpx_way.name else again]}
@@ -198,6 +236,26 @@ class TestRedirects:
         with way.session(QUICK.replace(before_attempt=calls.append)) as session:
             session.fetch("GET", url)
         assert len(calls) == (1 if way.is_httpx else 2)
+
+    def test_attempts_of_the_hops(self, way, server):
+        """As many for each hop as its policy says, or for all; likewise the function's calls."""
+        asked = []
+
+        def choose(request):
+            asked.append(request)
+            return QUICK
+
+        fails = [reply(503)] * 3
+        end = server.play(*fails, reply(200, b"here"), path="/end")
+        url = server.play(*fails, reply(302, headers={"Location": end}))
+        with way.session(choose, pool=1) as session:
+            answer = session.fetch("GET", url)
+        if way.is_httpx:
+            assert (answer.status, answer.record.attempts) == (503, 4)
+            assert (len(server.requests), len(asked)) == (5, 1)
+        else:
+            assert (answer.body, answer.record) == (b"here", None)
+            assert (len(server.requests), len(asked)) == (8, 2)
 
     @pytest.mark.parametrize("fault", ["429", "425", "refused"])
     def test_httpx_after_a_redirect(self, httpx_way, server, fault):
@@ -484,9 +542,6 @@ class TestBodies:
 
     def test_multipart(self, server):
         """Forms with files: requests, httpx, aiohttp."""
-        import asyncio
-
-        import aiohttp
         import httpx
         import requests
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from contextlib import nullcontext
 
 import aiohttp
 import pytest
@@ -38,14 +40,53 @@ class TestTimeout:
 class TestDeadline:
     """Client timeouts are cut to what remains of a deadline."""
 
-    def test_sync_clients_and_httpx(self, way, server):
-        """So that a first attempt that hangs ends with it."""
+    @pytest.mark.parametrize("steps", [[HANG], [reply(503), RESET, HANG]], ids=["first", "third"])
+    def test_sync_clients_and_httpx(self, way, server, steps):
+        """So that an attempt that hangs ends with it, the first or a later one."""
         if way.name == "aiohttp":
             return
         with way.session(QUICK, timeout=5) as session:
-            url = server.play(HANG)
+            url = server.play(*steps)
             with deadline(0.3):
                 assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 4
+
+    @pytest.mark.parametrize("limit", ["deadline", "attempt_timeout"])
+    def test_before_the_request(self, way, limit):
+        """A server that accepts connections, and then does not answer the TLS handshake."""
+        policy, around = QUICK, nullcontext()
+        if limit == "attempt_timeout":
+            if way.is_httpx and way.is_async:
+                return  # httpx itself leaves a connection open whose handshake is canceled
+            policy = QUICK.replace(attempts=1, attempt_timeout=0.3)
+        elif way.name == "aiohttp":
+            return  # where a deadline cuts nothing
+        else:
+            around = deadline(0.3)
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            way.session(policy, timeout=5) as session,
+            around,
+        ):
+            url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+            assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 4
+
+    def test_an_attempt_timeout_is_cut_to_it(self, way, server):
+        """Under aiohttp too, where it is the policy's and not the client's."""
+        url = server.play(HANG)
+        with (
+            way.session(QUICK.replace(attempt_timeout=5), timeout=5) as session,
+            deadline(0.3),
+            pytest.raises(Exception) as caught,  # noqa: PT011
+        ):
+            assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 4
+            session.fetch("GET", url)  # nothing is left
+        assert given_up(caught.value).reason == "timeout"
+
+    def test_a_policy_for_each_request(self, way, server):
+        """One that says None is sent as the bare client sends it: nothing is cut."""
+        url = server.play(reply(200, b"slow", delay=0.4))
+        with way.session(lambda request: None) as session, deadline(0.1):
+            assert session.fetch("GET", url).body == b"slow"
 
     def test_without_a_timeout_of_the_client(self, server):
         """There is one then."""
@@ -137,11 +178,16 @@ class TestAttemptTimeout:
 class TestStreams:
     """What is streamed after the headers is not part of the attempt."""
 
-    def test_the_clients_own_timeout_applies(self, way, server):
+    @pytest.mark.parametrize("limit", ["attempt_timeout", "deadline"])
+    def test_the_clients_own_timeout_applies(self, way, server, limit):
         """Not that of the attempt, which was cut."""
         url = server.play(slowly(b"x" * 10, pause=0.4))
-        policy = QUICK.replace(attempts=1, attempt_timeout=0.25)
-        with way.session(policy, timeout=5) as session:
+        policy, around = QUICK.replace(attempts=1), nullcontext()
+        if limit == "attempt_timeout":
+            policy = policy.replace(attempt_timeout=0.25)
+        else:
+            around = deadline(0.25)
+        with way.session(policy, timeout=5) as session, around:
             answer = session.fetch("GET", url, stream=True)
             assert session.read(answer) == b"x" * 10
             session.discard(answer)
