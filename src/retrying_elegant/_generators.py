@@ -126,8 +126,10 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
             except BaseException as error:  # noqa: BLE001 - it is the source's to handle
                 thrown = error
             try:
-                step = source.asend(sent) if thrown is None else source.athrow(thrown)
-                items.append(await step)
+                # Not by a name, which would hold the error together with this frame.
+                items.append(
+                    await (source.asend(sent) if thrown is None else source.athrow(thrown))
+                )
             except StopAsyncIteration:
                 return
             finally:

@@ -50,8 +50,12 @@ class TestGroupsAndOn:
 
     @pytest.mark.parametrize(
         "error",
-        [group(Lost(), Wrong()), group(Lost(), group(Lost(), Wrong()))],
-        ids=["flat", "nested"],
+        [
+            group(Lost(), Wrong()),
+            group(Lost(), group(Lost(), Wrong())),
+            group(*[Lost()] * 2, Wrong()),
+        ],
+        ids=["flat", "nested", "after one that is in it twice"],
     )
     def test_one_leaf_does_not_match(self, way, error):
         """The group leaves at once."""

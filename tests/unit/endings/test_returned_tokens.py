@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 import pytest
-from ways import Flaky, run_async
+from ways import GENERATORS, WAYS, Flaky, run_async
 
 from retrying_elegant import RetryBudget, given_up
 
@@ -28,6 +28,18 @@ class TestReturnedTokens:
         with pytest.raises(Lost):
             way.run(Flaky([Lost]), 3, wait=1, budget=budget)
         assert budget.tokens == 3
+
+    @pytest.mark.parametrize("way", [*WAYS, *GENERATORS], ids=repr)
+    @pytest.mark.parametrize("options", [{}, {"on_retry": id}], ids=["unobserved", "observed"])
+    def test_made_and_then_interrupted(self, way, budget, options):
+        """By control flow in the attempt: it has begun."""
+
+        class Stop(BaseException):
+            pass
+
+        with pytest.raises(Stop):
+            way.run(Flaky([Lost, Stop]), 3, wait=1, budget=budget, **options)
+        assert budget.tokens == 4
 
     def test_too_late_after_a_hook(self, way, budget, clock):
         """A hook that takes all the time there is."""
@@ -96,6 +108,20 @@ class TestReturnedTokens:
         with pytest.raises(TimeoutError):
             run_async(main())
         assert budget.tokens == 5
+
+    @pytest.mark.parametrize(
+        "way", [way for way in (*WAYS, *GENERATORS) if way.colour == "async"], ids=repr
+    )
+    def test_canceled_by_a_hook(self, way, budget):
+        """Which awaits nothing, so that the cancellation is raised only after it."""
+
+        def cancel(attempt):
+            asyncio.current_task().cancel()
+
+        flaky = Flaky([Lost])
+        with pytest.raises(asyncio.CancelledError):
+            run_async(way.start(flaky, 3, wait=0, budget=budget, on_retry=cancel))
+        assert (flaky.calls, budget.tokens) == (1, 5)
 
     def test_never_more_than_it_has(self, way, budget):
         """A full bucket stays full."""

@@ -185,6 +185,17 @@ class TestKept:
         here = "test_the_frame_that_raises_it_again"
         assert functions(caught.value.__traceback__) == [here, "fails"]
 
+    def test_where_no_other_frame_is_between(self):
+        """Its first entry stays, because it is the place of the failure."""
+        error = OSError()
+        try:
+            raise error
+        except OSError:
+            place = error.__traceback__.tb_lineno
+        with pytest.raises(OSError) as caught, context_kept(error):  # noqa: PT011 - likewise
+            raise error
+        assert list(traceback.walk_tb(caught.value.__traceback__))[-1][1] == place
+
     def test_another_frame_that_has_raised_it(self):
         """Its entry stays."""
         error = OSError()
@@ -256,6 +267,12 @@ class TestWalked:
         group = ExceptionGroup("outer", [errors[0], inner, errors[3]])
         assert list(leaves(group)) == errors
         assert members(group) == (errors[0], inner, errors[3])
+
+    def test_a_group_that_has_an_error_twice(self):
+        """Or a group in it: once, and what follows all the same."""
+        first, second, last = OSError(), KeyError(), ValueError()
+        inner = ExceptionGroup("inner", [first, first, second])
+        assert list(leaves(ExceptionGroup("outer", [inner, inner, last]))) == [first, second, last]
 
     def test_an_error_that_is_not_a_group(self):
         """It is the one that there is."""

@@ -203,6 +203,23 @@ class TestEnds:
         assert slow.closed == 1
 
 
+class TestHooksOfTheEventLoop:
+    """The event loop closes async generators that are left open, with or without retries."""
+
+    def test_a_bare_one_begun_later(self):
+        """It is closed at the end of the event loop."""
+        bare = Slow([1, 1])
+        kept = []
+
+        async def main():
+            assert await anext(retry(playing_async([Lost], [1, 1]))()) == 1
+            kept.append(bare())
+            await anext(kept[0])
+
+        assert complaints(main) == []
+        assert bare.closed == 1
+
+
 class TestTasks:
     """Any number of tasks do not disturb each other, and one generator serves one at a time."""
 

@@ -46,6 +46,25 @@ class TestItsError:
             async_way.run(Stuck("hang"), 2, wait=0, attempt_timeout=5)
         assert holders(caught.value) == []
 
+    @pytest.mark.parametrize(
+        ("seconds", "shown"),
+        [
+            (0.25, "0.25"),
+            (90, "90"),
+            (999.25, "999"),
+            (999.5, "1000"),
+            (1234.5, "1234"),
+            (86400, "86400"),
+        ],
+    )
+    def test_it_says_how_many_seconds(self, async_way, seconds, shown):
+        """To three digits, and never in powers of ten."""
+        with pytest.raises(TimeoutError) as caught:
+            async_way.run(Stuck("hang"), 1, attempt_timeout=seconds, name="call")
+        assert str(caught.value) == (
+            f"call took longer than the {shown} s that attempt_timeout allowed"
+        )
+
 
 class TestAsync:
     """async: an attempt is cancelled in time and counts as failed with `TimeoutError`."""

@@ -245,7 +245,7 @@ class TestFutures:
                 tasks.append(asyncio.ensure_future(work()))
                 return tasks[-1]
 
-            rejected(form, start, watcher.fields)
+            assert "an awaitable (Task)" in rejected(form, start, watcher.fields)
             [task] = tasks
             return await task
 
@@ -282,10 +282,24 @@ class TestOtherAwaitables:
         """Rejected."""
 
         async def main():
-            rejected(form, Answer, watcher.fields)
+            assert "an awaitable (Answer)" in rejected(form, Answer, watcher.fields)
 
         run_async(main())
         assert watcher.saw_nothing()
+
+    def test_one_that_can_be_closed(self, form):
+        """It is left as it is: only coroutines are closed."""
+        closed = []
+
+        class Connection(Answer):
+            def close(self):
+                closed.append(self)
+
+        async def main():
+            rejected(form, Connection, {})
+
+        run_async(main())
+        assert closed == []
 
     def test_in_synchronous_code(self, form, watcher):
         """Returned, and a success."""

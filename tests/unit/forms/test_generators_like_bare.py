@@ -7,6 +7,8 @@ import functools
 import gc
 import inspect
 import sys
+from contextlib import suppress
+from weakref import WeakSet
 
 import pytest
 from generator_parts import (
@@ -141,6 +143,25 @@ class TestMemory:
         kind.exhaust(retry(**options)(source)())
         assert source.calls
         assert len(source.locals) == 0
+
+    def test_an_error_thrown_in_leaves_nothing(self, kind, no_collector):
+        """No frame that it has come through holds it."""
+        errors = WeakSet()
+
+        async def main():
+            generator = retry(kind.playing([1, 2]))()
+            await settled(kind.verbs["next"](generator))
+            error = Lost()
+            errors.add(error)
+            with suppress(Lost):  # without a helper, whose frame would hold it
+                if kind is SYNC:
+                    generator.throw(error)
+                else:
+                    await generator.athrow(error)
+            del error
+
+        run_async(main())
+        assert len(errors) == 0
 
     def test_a_failed_attempt_is_gone_before_the_wait(self, kind, own_waits, no_collector):
         """Its frame, and the locals that it held."""

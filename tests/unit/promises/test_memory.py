@@ -415,6 +415,13 @@ class TestOtherEnds:
         assert len(failing.alive) == 0
         assert garbage < CALLS
 
+    def test_a_budget_with_tokens_left(self, way, no_collector):
+        """It is not what ended it."""
+        failing = Failing()
+        garbage = left_for_the_collector(way, failing, 2, wait=0, budget=RetryBudget(2 * CALLS))
+        assert len(failing.alive) == 0
+        assert garbage < CALLS
+
     def test_an_empty_budget(self, way, no_collector):
         """Or the budget does."""
         failing = Failing()
@@ -450,6 +457,22 @@ class TestRejectedResults:
             return answer
 
         way.run(answering, 5, until=lambda answer: len(seen) == 3, wait=0, **options)
+        assert seen == [0, 0, 0]
+
+    def test_nor_into_the_hooks_of_the_next_attempt(self, way, no_collector):
+        """They find none."""
+        alive = WeakSet()
+        seen = []
+
+        def answering():
+            answer = Answer()
+            alive.add(answer)
+            return answer
+
+        def look(attempt):
+            seen.append(len(alive))
+
+        way.run(answering, until=lambda answer: len(seen) == 3, wait=0, before_attempt=look)
         assert seen == [0, 0, 0]
 
     def test_the_last_one_is_kept(self, way):

@@ -87,6 +87,41 @@ class Odd(Equal, metaclass=EqualClasses):
         return "<odd>"
 
 
+class IncomparableClasses(type):
+    """Makes classes that cannot be compared."""
+
+    def __eq__(cls, other):
+        raise ValueError("not comparable")
+
+    __ne__ = __eq__
+
+    def __hash__(cls):
+        return 0
+
+
+class Incomparable(metaclass=IncomparableClasses):
+    """A result whose class cannot be compared."""
+
+
+class TestErrors:
+    """The class of an error is looked up among its bases, not compared."""
+
+    @pytest.mark.parametrize("kind", [EqualClasses, IncomparableClasses])
+    @pytest.mark.parametrize("before", [[], [Lost]], ids=["first", "again"])
+    @pytest.mark.parametrize("retried", [True, False])
+    def test_a_class_with_a_comparison_of_its_own(self, way, kind, before, retried):
+        """It is retried if it derives from what `on` names."""
+        odd = kind("Odd", (Lost if retried else Exception,), {})
+        flaky = Flaky([*before, odd, odd, "value"])
+        if retried:
+            assert way.run(flaky, on=Lost) == "value"
+        else:
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - its type is compared with none
+                way.run(flaky, on=Lost)
+            assert type(caught.value) is odd
+            assert flaky.calls == len(before) + 1
+
+
 class TestAttempts:
     """What is not an int is rejected by name, also in the place of a policy."""
 
@@ -121,7 +156,8 @@ class TestResults:
 
     @pytest.mark.parametrize("options", [{}, {"until": bool}], ids=["plain", "until"])
     @pytest.mark.parametrize("before", [[], [Lost]], ids=["first", "again"])
-    def test_a_class_that_is_equal_to_all(self, way, options, before):
-        """It is not compared."""
-        odd = Odd()
+    @pytest.mark.parametrize("kind", [Odd, Incomparable])
+    def test_a_class_with_a_comparison_of_its_own(self, way, options, before, kind):
+        """Whether it is equal to all, or cannot be compared."""
+        odd = kind()
         assert way.run(Flaky([*before, odd]), **options) is odd
