@@ -43,12 +43,23 @@ if TYPE_CHECKING:
 
     A = TypeVar("A", bound="Attempt")
 
+
+class _Nothing:
+    """The class of ``NOTHING``, of which a copy or a pickle is the object itself."""
+
+    def __reduce__(self) -> str:
+        return "NOTHING"
+
+
 # A result may be None, so "no result" needs a value of its own.
-NOTHING: Any = object()
+NOTHING: Any = _Nothing()
 
 # The stages of an attempt; `decision` has a diagram.
 NEW, RUNNING, SETTLING, WAITING = "new", "running", "settling", "waiting"
 SUCCEEDED, GAVE_UP, BROKEN = "succeeded", "gave up", "broken"
+
+# Stages are compared by identity, which a pickle does not preserve.
+_STAGES = {stage: stage for stage in (NEW, RUNNING, SETTLING, WAITING, SUCCEEDED, GAVE_UP, BROKEN)}
 
 _SHOWN = {NEW: "not ended", RUNNING: "not ended", SETTLING: "ended", WAITING: NOT_ACCEPTED}
 
@@ -286,6 +297,16 @@ class Attempt:
         if limit is None or remaining is None:
             return remaining if limit is None else limit
         return min(limit, remaining)
+
+    # A copy or a pickle reads the same; it has no part in the call.
+    def __getstate__(self) -> Any:
+        self._label = self.name  # the code of a loop does not pickle
+        return super().__getstate__()
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for slot, value in state[1].items():
+            setattr(self, slot, value)
+        self._stage = _STAGES[self._stage]
 
     def __repr__(self) -> str:
         state: str = self._stage

@@ -151,6 +151,10 @@ class AsyncAttempt(LoopAttempt):
 
     _written = "async with attempt:"
 
+    def __getstate__(self) -> Any:
+        nothing, slots = super().__getstate__()
+        return nothing, {**slots, "_scope": None}  # which belongs to the event loop
+
     async def __aenter__(self) -> Self:
         if self._stage is not NEW:
             raise self._entered_before()

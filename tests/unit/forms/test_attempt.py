@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
+import pickle
 
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
@@ -323,3 +326,73 @@ class TestReason:
         with pytest.raises(Lost):
             way.run(Flaky([Lost]), **fields, on_give_up=lambda a: reasons.append(a.reason))
         assert reasons == [reason]
+
+
+COPIES = {
+    "copied": copy.copy,
+    "copied deeply": copy.deepcopy,
+    "pickled": lambda attempt: pickle.loads(pickle.dumps(attempt)),
+}
+
+
+def view(attempt):
+    """What an attempt shows, except for the time that passes."""
+    return (
+        repr(attempt),
+        attempt.number,
+        attempt.result,
+        attempt.succeeded,
+        attempt.reason,
+        attempt.waited,
+        attempt.next_wait,
+        attempt.hint,
+        attempt.remaining is None,
+        attempt.timeout is None,
+    )
+
+
+KEPT = []
+
+
+def keep(attempt):
+    """A hook that pickles, and keeps what an attempt and its copies show."""
+    KEPT.append([view(attempt), *(view(made(attempt)) for made in COPIES.values())])
+
+
+class TestCopies:
+    """A copy or a pickle of an attempt, as a queue or a mock makes one, reads the same."""
+
+    @pytest.mark.parametrize("end", [7, Lost("c")], ids=["success", "give-up"])
+    def test_in_hooks(self, way, end):
+        """At every stage of a call."""
+        hooks = ("before_attempt", "on_retry", "on_success", "on_give_up")
+        KEPT.clear()
+        with contextlib.suppress(Lost):
+            script = [Lost("a"), Lost("b"), end]
+            way.run(Flaky(script), 3, wait=1, **dict.fromkeys(hooks, keep))
+        assert len(KEPT) == 3 + 2 + 1
+        for original, *copied in KEPT:
+            assert copied == [original] * 3
+
+    @pytest.mark.parametrize("made", COPIES.values(), ids=COPIES)
+    @pytest.mark.parametrize("reason", ["attempts", "timeout"])
+    def test_after_a_loop(self, made, reason):
+        """Its place is known where the code of the loop is not."""
+        for attempt in retrying(2, wait=1, timeout=0.5 if reason == "timeout" else 9, raises=False):
+            with attempt:
+                raise Lost("down")
+        assert view(made(attempt)) == view(attempt)
+        assert made(attempt).reason == reason
+
+    @pytest.mark.parametrize("made", COPIES.values(), ids=COPIES)
+    def test_under_an_attempt_timeout(self, made):
+        """Whose timer belongs to the event loop."""
+
+        async def main():
+            async for attempt in retrying(1, attempt_timeout=9, raises=False):
+                async with attempt:
+                    raise Lost("down")
+            return view(made(attempt)), view(attempt)
+
+        copied, original = run_async(main())
+        assert copied == original
