@@ -174,7 +174,12 @@ def _is_decorable(fn: Any) -> bool:
         rule = "a function, an int or a Policy"
         word = "wait" if isinstance(fn, backoff.Backoff) else "on"
         raise TypeError(f"{show(fn)}: expected {rule}; did you mean {word}={show(fn)}?")
-    return callable(fn) or isinstance(fn, classmethod)
+    if callable(fn) or isinstance(fn, classmethod):
+        return True
+    if hasattr(type(fn), "__get__"):
+        rule = f"a callable; decorate the function inside the {type(fn).__name__} instead"
+        _checks.reject(TypeError, "fn", fn, rule)
+    return False
 
 
 def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None) -> Any:

@@ -46,5 +46,6 @@ def show(value: Any) -> str:
     if isinstance(value, tuple):
         inner = ", ".join(show(item) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
-    name = getattr(value, "__qualname__", None)
+    # What is not callable may have the name of something else: a coroutine that of its function.
+    name = getattr(value, "__qualname__", None) if callable(value) else None
     return name if isinstance(name, str) else repr(value)

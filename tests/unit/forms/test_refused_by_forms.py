@@ -5,6 +5,8 @@ The fields of a policy have their own files, ``test_bad_input`` and ``test_bad_i
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 from ways import Flaky, as_coroutine_function, run_async
 
@@ -49,6 +51,24 @@ class TestDecorator:
         """`wait=` is meant."""
         with pytest.raises(TypeError, match=rf"did you mean {meant}"):
             retry(value)
+
+    @pytest.mark.parametrize("decorator", [retry, retry(3)], ids=["bare", "with options"])
+    @pytest.mark.parametrize("kind", [property, functools.cached_property, functools.partialmethod])
+    def test_a_descriptor(self, decorator, kind):
+        """What is retried is the function in it."""
+        rule = f"expected a callable; decorate the function inside the {kind.__name__} instead$"
+        with pytest.raises(TypeError, match=rf"^fn=<?\w.*: {rule}"):
+            decorator(kind(fetch))
+
+    @pytest.mark.parametrize("decorator", [retry, retry(3)], ids=["bare", "with options"])
+    @pytest.mark.parametrize("make", [fetch_async, items, items_async])
+    def test_what_a_call_returned(self, decorator, make):
+        """`retry(fetch())` for `retry(fetch)`: the message does not call it `fetch`."""
+        made = make()
+        with pytest.raises(TypeError, match=rf"^\w+={made!r}: expected"):
+            decorator(made)
+        if make is fetch_async:
+            made.close()
 
     def test_fallback_that_cannot_be_called(self):
         """Named, with its value."""
@@ -114,6 +134,14 @@ class TestBlock:
             TypeError, match=rf"fn={fn!r}: expected a callable, followed by its arguments$"
         ):
             run(fn)
+
+    @pytest.mark.parametrize("run", [call_sync, call_async])
+    def test_a_coroutine(self, run):
+        """`await call(fetch())`: the message does not call it `fetch`."""
+        made = fetch_async()
+        with pytest.raises(TypeError, match=rf"^fn={made!r}: expected a callable, followed"):
+            run(made)
+        made.close()
 
     @pytest.mark.parametrize("run", [call_sync, call_async])
     @pytest.mark.parametrize("fn", [items, items_async])

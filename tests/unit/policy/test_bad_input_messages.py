@@ -184,6 +184,7 @@ class TestPolicies:
                 coroutine_function,
                 f"TypeError: on=coroutine_function: {ERRORS}; it is a coroutine function",
             ),
+            says("on", OSError | KeyError, f"TypeError: on={OSError | KeyError!r}: {ERRORS}"),
             says("until", 3, "TypeError: until=3: expected a predicate on the result, or None"),
             says(
                 "until",
