@@ -8,6 +8,8 @@ import signal
 import socket
 import threading
 import time
+from contextlib import nullcontext
+from typing import ClassVar
 
 import pytest
 import requests
@@ -181,6 +183,23 @@ class AsyncSetter(Setter):
         return True
 
 
+def fetch_and_set(event, way, session, url):
+    """Fetch *url*, and set *event* meanwhile, from another thread or task."""
+    if way.is_async:
+
+        async def both():
+            asyncio.get_running_loop().call_later(0.15, event.set)
+            return await session.fetch_async("GET", url)
+
+        return session.runner.run(both())
+    setting = threading.Timer(0.15, event.set)
+    setting.start()
+    try:
+        return session.fetch("GET", url)
+    finally:
+        setting.join()
+
+
 @pytest.fixture
 def hurried(monkeypatch):
     """A quarter of the time to read a failed response, so that the tests are quicker."""
@@ -214,14 +233,14 @@ class TestBounds:
             session.discard(answer)
         assert time.monotonic() - began < 5
 
-    def test_a_body_that_stops(self, way, server):
-        """Long before the client's own timeout."""
-        began = time.monotonic()
-        url = server.play(reply(503, b"x" * 1000, half="stall"), reply(200))
-        with way.session(QUICK, pool=1, timeout=30) as session:
-            answer = session.fetch("GET", url)
-            assert answer.status == 200
-        assert time.monotonic() - began < 5
+    @pytest.mark.parametrize("size", [1 << 20, (1 << 20) + (1 << 18)], ids=["1 MiB", "more"])
+    def test_size(self, way, server, size):
+        """So much is read, and returned after all; if there was more, reading it says so."""
+        policy = QUICK.replace(wait=5, stop=AsyncSetter() if way.is_async else Setter())
+        complete = pytest.raises(Exception) if size > 1 << 20 else nullcontext()  # noqa: PT011
+        with way.session(policy, pool=1) as session, complete:
+            answer = session.fetch("GET", server.play(reply(503, b"x" * size)), stream=True)
+            assert session.read(answer) == b"x" * size
 
     def test_a_body_that_stops_beyond_the_bounds(self, way, server):
         """Its connection is not used again, though nothing is left to be read of it."""
@@ -244,6 +263,19 @@ class TestBounds:
         with way.session(QUICK, pool=1) as session:
             answer = session.fetch("GET", url)
         assert (answer.status, len(server.requests)) == (200, 2)
+
+
+class TestTimeOfReading:
+    """Two seconds of them."""
+
+    def test_a_body_that_stops(self, way, server):
+        """Long before the client's own timeout."""
+        began = time.monotonic()
+        url = server.play(reply(503, b"x" * 1000, half="stall"), reply(200))
+        with way.session(QUICK, pool=1, timeout=30) as session:
+            answer = session.fetch("GET", url)
+            assert answer.status == 200
+        assert 1.9 < time.monotonic() - began < 5
 
 
 class TestReturnedAfterAll:
@@ -271,6 +303,42 @@ class TestReturnedAfterAll:
             session.mount("http://", clients.requests(QUICK.replace(wait=5, stop=Setter())))
             assert session.get(url).content == b"why"
             assert session.cookies["a"] == "1"
+
+    @pytest.mark.parametrize("step", [reply(503, b"why"), RESET], ids=["503", "reset"])
+    def test_stop_by_another(self, way, server, step):
+        """A thread or task: the wait ends immediately, and the connection is free."""
+        event = asyncio.Event() if way.is_async else threading.Event()
+        budget = RetryBudget(10)
+        policy = QUICK.replace(wait=30, stop=event, budget=budget)
+        with way.session(lambda request: policy, pool=1, timeout=2) as session:
+            began, record = time.monotonic(), None
+            try:
+                answer = fetch_and_set(event, way, session, server.play(step))
+            except Exception as error:
+                record = given_up(error)
+                assert step is RESET
+            else:
+                record = answer.record
+                assert (answer.status, answer.body) == (503, b"why")
+            assert time.monotonic() - began < 5
+            assert (record.reason, len(server.requests)) == ("stopped", 1)
+            assert budget.tokens == 10
+            session.discard(session.fetch("GET", server.play(reply(200))))
+
+    def test_stop_during_an_attempt(self, way, server):
+        """The attempt is not interrupted, and its response is not set aside."""
+        event, retries, given = asyncio.Event() if way.is_async else threading.Event(), [], []
+        policy = QUICK.replace(wait=5, stop=event, on_retry=retries.append, on_give_up=given.append)
+        with way.session(policy, pool=1) as session:
+            url = server.play(reply(503, b"why", delay=0.3))
+            answer = fetch_and_set(event, way, session, url)
+            assert (answer.status, answer.body) == (503, b"why")
+            assert (answer.record.reason, retries) == ("stopped", [])
+            # It stays set: of a new request, the first attempt is made.
+            assert session.fetch("GET", server.play(reply(200))).status == 200
+            assert session.fetch("GET", server.play(reply(503))).record.reason == "stopped"
+            assert session.fetch("POST", server.play(reply(503)), b"data").record is None
+        assert [attempt.reason for attempt in given] == ["stopped", "stopped", "not retryable"]
 
     def test_stop_during_the_hooks(self, way, server):
         """Then it was not even closed."""
@@ -337,6 +405,21 @@ class TestWholeResponses:
         url = server.play(reply(200, b"x" * 9000, chunked=True, half="close"), reply(200, b"whole"))
         with reading_way.session(QUICK, pool=1) as session:
             assert session.fetch("GET", url).body == b"whole"
+
+    def test_not_where_the_user_reads(self, way, server):
+        """In aiohttp and urllib, the call has ended with success when the headers arrived."""
+        if way.reads_bodies:
+            return
+        ended = []
+        url = server.play(reply(200, b"x" * 1000, half="close"), reply(200))
+        with way.session(QUICK.replace(on_success=ended.append)) as session:
+            answer = session.fetch("GET", url, stream=True)
+            assert len(ended) == 1
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                session.read(answer)
+            session.discard(answer)
+        assert given_up(caught.value) is None
+        assert len(server.requests) == 1
 
     def test_not_of_a_post(self, reading_way, server):
         """It was carried out."""
@@ -423,33 +506,72 @@ class TestOwnRetries:
 class TestCancellation:
     """No attempt follows a cancellation, and nothing stays open."""
 
-    @pytest.mark.parametrize("moment", ["attempt", "wait", "hook", "reading"])
-    def test_canceled(self, async_way, server, moment):
-        """Wherever it strikes."""
-        began = asyncio.Event()
+    STEPS: ClassVar = {
+        "sending": reply(200, is_early=True, delay=0.5),
+        "attempt": HANG,
+        "body": reply(200, b"x" * 1000, half="stall"),
+        "reading": reply(503, b"x" * 1000, half="stall"),
+        "hook": reply(503, b"x" * 1_000_000),
+        "wait": reply(503, b"x" * 100_000),
+    }
+
+    @pytest.mark.parametrize("moment", STEPS)
+    def test_canceled(self, async_way, server, log, moment):
+        """Wherever it strikes; a token that was taken is returned, and nothing is announced."""
+        given, kept, budget = [], [], RetryBudget(10)
 
         async def hook(attempt):
+            kept.append(attempt.result)  # so that no collection closes it
             if moment == "hook":
-                began.set()
                 await asyncio.sleep(5)
 
-        steps = {"attempt": HANG, "reading": reply(503, b"x" * 1000, half="stall")}
-        url = server.play(steps.get(moment, reply(503, b"x" * 100_000)))
-        policy = QUICK.replace(wait=5, on_retry=hook)
-        with async_way.session(policy, pool=1, timeout=2) as session:
+        url = server.play(self.STEPS[moment])
+        body = b"x" * 20_000_000 if moment == "sending" else None
+        if body and not async_way.is_httpx:
+            body = async_way.file(body)  # aiohttp warns of so many bytes
+        policy = QUICK.replace(wait=5, on_retry=hook, on_give_up=given.append, budget=budget)
+        with async_way.session(lambda request: policy, pool=1, timeout=2) as session:
 
             async def cancel():
-                task = asyncio.create_task(session.fetch_async("GET", url))
+                task = asyncio.create_task(session.fetch_async("PUT", url, body))
                 await asyncio.sleep(0.2)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError) as caught:
                     await task
                 assert given_up(caught.value) is None
+                if body:  # asyncio closes a connection only when it has sent what was begun
+                    await asyncio.to_thread(server.settles, 0)
 
-            session.runner.run(cancel())
-            assert len(server.requests) == 1
+            with deadline(60):
+                session.runner.run(cancel())
+            assert (len(server.requests), budget.tokens, given) == (1, 10, [])
+            assert not any("gave up" in line for line in log())
             session.discard(session.fetch("GET", server.play(reply(200))))
+            assert len(server.requests) == 1
         assert server.settles(0)
+
+    def test_canceled_where_the_pool_is_full(self, async_way, server):
+        """Nothing was sent, and the others are served."""
+        with async_way.session(QUICK, pool=1, timeout=5) as session:
+
+            async def cancel():
+                held = server.play(reply(200, b"x" * 1000, half="stall"))
+                first = await session.fetch_async("GET", held, stream=True)
+                url = server.play(reply(200))
+                tasks = [asyncio.create_task(session.fetch_async("GET", url)) for _ in range(3)]
+                await asyncio.sleep(0.1)
+                assert tasks[1].cancel()
+                await asyncio.sleep(0)
+                if async_way.is_httpx:
+                    await first.response.aclose()
+                else:
+                    first.response.close()
+                return await asyncio.gather(*tasks, return_exceptions=True)
+
+            ends = session.runner.run(cancel())
+            assert isinstance(ends[1], asyncio.CancelledError)
+            assert [ends[0].status, ends[2].status] == [200, 200]
+            assert len(server.requests) == 2
 
     def test_wait_for(self, async_way, server):
         """TimeoutError of the user's own, at once."""
