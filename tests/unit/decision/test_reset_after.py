@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ways import as_coroutine_function, run_async
 
 from retrying_elegant import RetryBudget, RetryError, given_up, retry, retrying, testing
 
@@ -97,6 +98,37 @@ class TestHealthyAttempts:
             pool.submit(call, running).result()
         record = given_up(caught.value)
         assert (record.reason, record.attempts, running.calls) == ("timeout", 2, 2)
+
+    def test_a_block_is_older_than_its_calls(self, block_way, clock):
+        """A call's first attempt began with the call: what passed before it is not counted."""
+        running = Running(clock, 0, 0, 0)
+
+        def late():
+            with retrying(2, reset_after=60, wait=0) as call:
+                clock.tick(70)
+                call(running)
+
+        async def late_async():
+            async with retrying(2, reset_after=60, wait=0) as call:
+                clock.tick(70)
+                await call(as_coroutine_function(running))
+
+        with pytest.raises(Lost) as caught:
+            late() if block_way.colour == "sync" else run_async(late_async())
+        record = given_up(caught.value)
+        assert (record.attempts, record.elapsed) == (2, 70)
+
+    def test_without_a_timeout_a_new_series_has_no_limit(self, block_way, clock):
+        """Nor has the block: `remaining` and `timeout` stay None."""
+        seen = []
+        block_way.run(
+            Running(clock, 60, 0, result="value"),
+            reset_after=60,
+            wait=0,
+            until=lambda result: len(seen) == 1,
+            on_retry=lambda attempt: seen.append((attempt.remaining, attempt.timeout)),
+        )
+        assert seen == [(None, None)]
 
     def test_the_budget_is_credited(self, way, clock):
         """As for a success: with what the healthy attempt gave back, there is one more."""

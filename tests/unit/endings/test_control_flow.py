@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from ways import Flaky, run_async
 
-from retrying_elegant import given_up
+from retrying_elegant import given_up, retrying
 
 HOOKS = ("before_attempt", "on_retry", "on_success", "on_give_up")
 
@@ -85,6 +86,32 @@ class TestRaisesFalseAndControlFlow:
         """Ctrl-C ends the program, not the block."""
         with pytest.raises(KeyboardInterrupt):
             block_way.run(Flaky([KeyboardInterrupt]), raises=False)
+
+
+class TestCaughtInTheLoop:
+    """Control flow that is caught around the `with` has ended the call: no attempt follows."""
+
+    def test_in_a_sync_loop(self):
+        """The loop ends, without success and without a reason."""
+        for attempt in retrying(3, name="fetch"):
+            with suppress(Halt), attempt:
+                raise Halt
+        assert (attempt.number, attempt.succeeded, attempt.reason) == (1, False, None)
+        assert repr(attempt) == "<attempt 1 of fetch: ended>"
+
+    def test_in_an_async_loop(self):
+        """Likewise."""
+
+        async def main():
+            async for attempt in retrying(3, name="fetch"):
+                with suppress(Halt):
+                    async with attempt:
+                        raise Halt
+            return attempt
+
+        attempt = run_async(main())
+        assert (attempt.number, attempt.succeeded, attempt.reason) == (1, False, None)
+        assert repr(attempt) == "<attempt 1 of fetch: ended>"
 
 
 class TestCancellationDuringAWait:

@@ -281,6 +281,19 @@ class TestAfterALoop:
         assert (attempt.succeeded, attempt.number, attempt.error) == (False, 2, None)
         assert repr(attempt).endswith(": gave up>")
 
+    def test_a_predicate_that_raises(self):
+        """The attempt lets go of its error then too."""
+
+        def broken(error):
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError) as caught:
+            for attempt in retrying(on=broken):
+                with attempt:
+                    raise Lost
+        assert (attempt.succeeded, attempt.number, attempt.error) == (False, 1, None)
+        assert type(caught.value.__context__) is Lost
+
     def test_failed_attempts_keep_their_errors_without_traceback(self):
         """Once the retry has been decided and announced."""
         first = Lost()

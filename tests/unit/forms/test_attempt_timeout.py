@@ -94,7 +94,7 @@ class TestAsync:
         assert given_up(caught.value).reason == "attempts"
 
     def test_a_timeout_error_made_of_the_cancellation(self, async_way):
-        """Keeps its own text."""
+        """Keeps its own text, and is retried like the other, whatever `on` says."""
 
         async def translated():
             try:
@@ -102,8 +102,9 @@ class TestAsync:
             except asyncio.CancelledError:
                 raise TimeoutError("the server is slow") from None
 
-        with pytest.raises(TimeoutError, match="the server is slow"):
-            async_way.run(translated, 2, attempt_timeout=5)
+        with pytest.raises(TimeoutError, match="the server is slow") as caught:
+            async_way.run(translated, 2, attempt_timeout=5, on=())
+        assert given_up(caught.value).attempts == 2
 
     def test_hooks_see_it_as_the_error_of_the_attempt(self, async_way):
         """`attempt.error`."""

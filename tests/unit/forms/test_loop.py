@@ -160,6 +160,26 @@ class TestPasses:
             break
         assert events == []
 
+    def test_a_loop_left_between_passes_has_been_told_the_wait(self):
+        """Without a budget, to which a token returns, `next_wait` is what it would have slept."""
+        for attempt in retrying(wait=7):
+            with attempt:
+                raise Lost
+            break
+        assert attempt.next_wait == 7
+
+    def test_an_async_loop_left_between_passes_has_been_told_the_wait(self):
+        """Likewise."""
+
+        async def main():
+            async for attempt in retrying(wait=7):
+                async with attempt:
+                    raise Lost
+                break
+            return attempt.next_wait
+
+        assert run_async(main()) == 7
+
     def test_a_success_stays_one_when_the_rest_of_the_pass_breaks(self):
         """One ending, and no pass after it."""
         events = []
@@ -186,6 +206,16 @@ class TestPasses:
         for attempt in retrying():
             with attempt as entered:
                 assert entered is attempt
+
+    def test_entering_it_gives_it_in_an_async_loop(self):
+        """Likewise."""
+
+        async def main():
+            async for attempt in retrying():
+                async with attempt as entered:
+                    assert entered is attempt
+
+        run_async(main())
 
     def test_its_default_name_is_where_it_stands(self):
         """`file.py:line`."""
@@ -231,9 +261,11 @@ class TestPasses:
 
 
 def loop_at_the_end(values):
-    """Return the last of *values*."""
+    """Return the last of *values*, in a dict."""
+    last = {}
+    last["value"] = None  # takes more than one instruction, up to the end of the line
     for value in values:
-        last = value + 1
+        last["value"] = value
     return last
 
 

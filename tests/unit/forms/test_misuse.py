@@ -177,7 +177,8 @@ class TestTheWrongWith:
                 with attempt:
                     pytest.fail("entered")
 
-        with pytest.raises(TypeError, match="async with"):
+        message = r"^in an `async for` loop, write `async with attempt:`$"
+        with pytest.raises(TypeError, match=message):
             run_async(main())
 
     def test_async_with_in_a_sync_loop(self):
@@ -223,7 +224,8 @@ class TestNeverEntered:
             async for _ in retrying():
                 passes += 1
 
-        with pytest.raises(RuntimeError, match="async with"):
+        message = r"was never entered: write `async with attempt:` around the code to retry"
+        with pytest.raises(RuntimeError, match=message):
             run_async(main())
         assert passes == 1
 
@@ -292,6 +294,9 @@ class TestEnteredTwice:
             run_async(main())
 
 
+NOTHING_RETRIED = "retrying_elegant: nothing was retried, because no call used `call(...)`"
+
+
 class TestBlocksWithoutACall:
     """A block left without any call through `call`: nothing was retried, and it says so."""
 
@@ -309,6 +314,28 @@ class TestBlocksWithoutACall:
 
         with pytest.warns(RuntimeWarning, match="call"):
             run_async(main())
+
+    def test_what_the_warning_says(self):
+        """What was missed, at the line of the `with`."""
+        line = inspect.currentframe().f_lineno + 1
+        with pytest.warns(RuntimeWarning) as caught, retrying():
+            pass
+        assert [str(warning.message) for warning in caught] == [NOTHING_RETRIED]
+        assert (caught[0].filename, caught[0].lineno) == (__file__, line)
+
+    def test_what_the_warning_says_in_an_async_block(self):
+        """The same, at the line of the `async with`."""
+
+        async def main():
+            line = inspect.currentframe().f_lineno + 1
+            async with retrying():
+                pass
+            return line
+
+        with pytest.warns(RuntimeWarning) as caught:
+            line = run_async(main())
+        assert [str(warning.message) for warning in caught] == [NOTHING_RETRIED]
+        assert (caught[0].filename, caught[0].lineno) == (__file__, line)
 
     def test_a_note_if_an_error_leaves(self):
         """The very error, and no warning besides."""
@@ -337,6 +364,12 @@ class TestBlocksWithoutACall:
         assert not hasattr(caught.value, "__notes__")
 
 
+BLOCKING = (
+    "a regular `for` in an `async def` blocks the event loop while it waits: "
+    "write `async for attempt in retrying(...)` and `async with attempt:`"
+)
+
+
 class TestPlainForInACoroutine:
     """A plain `for` in an `async def` would block the event loop: the first wait warns."""
 
@@ -358,6 +391,32 @@ class TestPlainForInACoroutine:
             warnings.simplefilter("always")
             run_async(self.blocking(Flaky([Lost, Lost, Lost, "value"])))
         assert [warning.category for warning in caught] == [RuntimeWarning]
+
+    def test_what_it_says(self):
+        """What to write instead, at the line of the loop."""
+        with pytest.warns(RuntimeWarning) as caught:
+            run_async(self.blocking(Flaky([Lost, "value"])))
+        assert [str(warning.message) for warning in caught] == [BLOCKING]
+        line = self.blocking.__code__.co_firstlineno + 2  # below the decorator
+        assert (caught[0].filename, caught[0].lineno) == (__file__, line)
+
+    def test_the_first_alone_of_all_series(self, clock):
+        """Also where an attempt was healthy, and its failure counts as the first of a new one."""
+
+        async def main():
+            for attempt in retrying(reset_after=60):
+                with attempt:
+                    numbers.append(attempt.number)
+                    if len(numbers) == 2:
+                        clock.tick(60)
+                    if len(numbers) < 4:
+                        raise Lost
+
+        numbers = []
+        with pytest.warns(RuntimeWarning) as caught:
+            run_async(main())
+        assert numbers == [1, 2, 2, 3]
+        assert len(caught) == 1
 
     def test_without_a_wait_nothing_blocks(self):
         """No warning after a success at once."""

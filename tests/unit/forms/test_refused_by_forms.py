@@ -147,7 +147,7 @@ class TestBlock:
     @pytest.mark.parametrize("fn", [items, items_async])
     def test_generator_functions(self, run, fn):
         """Which would run when the block is over."""
-        with pytest.raises(TypeError, match=rf"fn={fn.__name__}: .*not a generator function"):
+        with pytest.raises(TypeError, match=rf"fn={fn.__name__}: .*not a generator function$"):
             run(fn)
 
     def test_a_coroutine_function_in_a_sync_block(self):
@@ -164,7 +164,8 @@ class TestBlock:
         """`call` works inside its `with` only."""
         with retrying() as call:
             assert call(fetch) == "value"
-        with pytest.raises(RuntimeError, match="has ended"):
+        message = "^this block has ended: `call` works inside its `with` only$"
+        with pytest.raises(RuntimeError, match=message):
             call(fetch)
 
     def test_a_call_after_the_end_of_an_async_block(self):

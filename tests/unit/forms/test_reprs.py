@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ways import Flaky
+from ways import Flaky, run_async
 
 from retrying_elegant import Policy, RetryBudget, retry, retrying
 
@@ -51,6 +51,30 @@ class TestAttempt:
                 on_give_up=lambda attempt: seen.append(repr(attempt)),
             )
         assert seen == ["<attempt 1 of fetch: Lost: no line>"]
+
+    def test_before_it_is_entered(self, loop_way):
+        """In a loop, whose body has the attempt before it begins."""
+        if loop_way.colour == "sync":
+            attempt = next(iter(retrying(name="fetch")))
+        else:
+            attempt = run_async(anext(aiter(retrying(name="fetch"))))
+        assert repr(attempt) == "<attempt 1 of fetch: not ended>"
+
+    def test_a_predicate_that_raises(self, way):
+        """It has broken the call, whose attempt has no error of its own."""
+        seen = []
+
+        def broken(result):
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            way.run(
+                Flaky(["value"]),
+                until=broken,
+                name="fetch",
+                on_give_up=lambda attempt: seen.append(repr(attempt)),
+            )
+        assert seen == ["<attempt 1 of fetch: broken>"]
 
     def test_a_loop_variable_after_a_give_up(self):
         """It has let go of the error."""

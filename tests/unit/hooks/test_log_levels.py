@@ -129,6 +129,12 @@ class TestRejectedResults:
         way.run(flaky, 5, wait=0, until=lambda result: result == "done", log_level=level)
         assert lines() == [(RETRY, expected)] * 2
 
+    def test_text(self, way, caplog):
+        """There is no error to describe."""
+        caplog.set_level(logging.DEBUG, "retrying_elegant")
+        way.run(Flaky([0, 1]), 3, wait=2, until=bool, name="poll")
+        assert caplog.messages == ["retrying poll in 2.00 s after attempt 1: result not accepted"]
+
     def test_none(self, way, lines):
         """Nor at any level where `log_level` is None."""
         assert way.run(Flaky([0, 1]), 3, wait=0, until=bool, log_level=None) == 1

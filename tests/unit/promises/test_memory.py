@@ -6,13 +6,14 @@ import asyncio
 import gc
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 from weakref import WeakSet
 
 import pytest
 from ways import WAYS, run_async
 
-from retrying_elegant import RetryBudget, RetryError
+from retrying_elegant import RetryBudget, RetryError, retrying
 
 CALLS = 50
 CHAINS = [None, "__cause__", "__context__"]
@@ -427,6 +428,38 @@ class TestOtherEnds:
         failing = Failing()
         garbage = left_for_the_collector(way, failing, wait=0, budget=RetryBudget(1))
         assert len(failing.alive) == 0
+        assert garbage < CALLS
+
+    def test_a_predicate_that_raises(self, way, no_collector):
+        """Its error ends the call, with that of the attempt as its context."""
+        failing = Failing()
+
+        def broken(error):
+            raise Lost
+
+        garbage = left_for_the_collector(way, failing, on=broken)
+        assert len(failing.alive) == 0
+        assert garbage < CALLS
+
+    def test_a_warning_that_is_an_error(self, no_collector):
+        """That of a regular loop in an `async def`, before its first wait."""
+        failing = Failing()
+
+        async def blocking():
+            for attempt in retrying():
+                with attempt:
+                    failing()
+
+        async def main():
+            for _ in range(CALLS):
+                with suppress(RuntimeWarning):
+                    await blocking()
+            return len(failing.alive), gc.collect()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            alive, garbage = run_async(main())
+        assert alive == 0
         assert garbage < CALLS
 
     @pytest.mark.parametrize("way", [way for way in WAYS if way.form != "decorator"], ids=repr)

@@ -122,6 +122,21 @@ class TestErrors:
             assert flaky.calls == len(before) + 1
 
 
+class TestControlFlow:
+    """What ends a block is told by its class, which is not compared."""
+
+    def test_a_class_that_is_equal_to_all(self, block_way):
+        """It is the user's own, and passes through."""
+
+        class Halt(BaseException, metaclass=EqualClasses):
+            pass
+
+        halt = Halt()
+        with pytest.raises(Halt) as caught:
+            block_way.run(Flaky([halt]), raises=False)
+        assert caught.value is halt
+
+
 class TestAttempts:
     """What is not an int is rejected by name, also in the place of a policy."""
 
