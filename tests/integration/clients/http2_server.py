@@ -8,7 +8,7 @@ is called when the request has arrived, or, if it is ``early``, when its headers
         client.put(url, content=b"body")
         [request.body for request in server.requests]
 
-Without TLS, as clients that know beforehand what the server speaks may do.
+Without TLS, clients have to know beforehand what the server speaks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from client_server import PATIENCE, Received, reset_on_close
 from h2.errors import ErrorCodes
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from typing import Self
 
@@ -106,12 +107,16 @@ class Http2Server:
     """
     The server: a context manager that listens as long as its block runs.
 
+    Args:
+        tls: What it encrypts with, having agreed on HTTP/2; None: nothing.
+
     Attributes:
         requests: What has arrived, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
+        self._tls = tls
         self.over = threading.Event()
         self._steps: list[Any] = []
         self._path = ""
@@ -140,7 +145,7 @@ class Http2Server:
             self._steps = [*steps]
             self._path = f"/script-{next(self._paths)}"
             self.requests.clear()
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}{self._path}"
+        return f"http{'s' if self._tls else ''}://{self.address}{self._path}"
 
     def next_step(self, request: Received) -> Any:
         with self._lock:
@@ -150,17 +155,25 @@ class Http2Server:
             return self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
 
     @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
     def bodies(self) -> list[bytes]:
         return [request.body for request in self.requests]
 
     def settles(self, count: int) -> bool:
         """Wait until at most *count* connections are open: the server does not see it at once."""
         for _ in range(200):
-            with self._lock:
-                if len(self._open) <= count:
-                    return True
+            if self.open_connections <= count:
+                return True
             self.over.wait(0.01)
         return False
+
+    @property
+    def open_connections(self) -> int:
+        with self._lock:
+            return len(self._open)
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
@@ -181,7 +194,11 @@ class Http2Server:
         try:
             with client, suppress(OSError, h2.exceptions.ProtocolError):
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                Http2Connection(self, client, number).run()
+                if self._tls:
+                    client.settimeout(PATIENCE)
+                    client = self._tls.wrap_socket(client, server_side=True)
+                with client:
+                    Http2Connection(self, client, number).run()
         finally:
             with self._lock:
                 self._open.discard(number)
@@ -198,7 +215,10 @@ def answer(status: int = 200, body: bytes = b"ok", *, half: bool = False) -> Any
 
     def step(connection: Http2Connection, stream: int) -> None:
         head = [(":status", str(status)), ("content-length", str(len(body)))]
-        connection.frames.send_headers(stream, head)
+        is_bare = connection.streams[stream][0].method == "HEAD"
+        connection.frames.send_headers(stream, head, end_stream=is_bare)
+        if is_bare:
+            return
         if half:
             connection.frames.send_data(stream, body[: len(body) // 2])
             connection.frames.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
