@@ -273,6 +273,18 @@ class TestFieldsBesideAPolicy:
             block()
         assert calls == ["called"]
 
+    def test_all_fields_at_once(self):
+        """As many as there are."""
+        fields = {**CHANGED, "stop": None, "budget": RetryBudget()}
+        assert Policy().replace(**fields) == Policy(**fields)
+
+        # A coroutine function, because it alone may have an attempt_timeout.
+        @retry(Policy(3), **fields)
+        async def fetch():
+            """Never run."""
+
+        assert fetch.policy == Policy(**fields)
+
     def test_the_shared_policy_is_not_changed_by_it(self):
         """Two users of one policy do not see each other's changes."""
         policy = Policy(4, name="shared")

@@ -87,6 +87,20 @@ class TestUnknownKeywords:
         with pytest.raises(TypeError, match=rf"{name}\(.*tries.*did you mean.*attempts"):
             CALLS[name](tries=3)
 
+    @pytest.mark.parametrize(
+        ("name", "word", "meant"),
+        [
+            ("retry", "tries", "attempts"),
+            ("retry", "recover", "fallback"),
+            ("retrying", "tries", "attempts"),
+            ("retrying", "reraise", "raises"),
+        ],
+    )
+    def test_beside_a_policy(self, name, word, meant):
+        """The message names the function that was called, and knows the keyword of its own."""
+        with pytest.raises(TypeError, match=rf"^{name}\(\).*'{word}'; did you mean {meant}="):
+            CALLS[name](Policy(), **{word: 3})
+
     @call
     def test_one_that_means_nothing(self, name):
         """No field is suggested."""
