@@ -177,7 +177,7 @@ class Policy(Value):
     _is_bounded: bool  # something other than attempts may end a call in its wait
     _is_quiet: bool  # its waits are unseen, unbounded and without a budget
     _is_bare: bool  # only attempts, a ready backoff and the filters decide
-    _needs_check: bool  # a field may not suit a sync form
+    _needs_check: bool  # a field may not suit a sync loop
     _ready: backoff.Backoff | None  # `wait`, if it is one of the ready backoffs
 
     def __init__(
@@ -347,13 +347,11 @@ def _derive(state: dict[str, Any]) -> None:
         before or state["on_success"] or has_timeout or state["until"] is not None
     )
     is_unseen = not before and not state["on_retry"] and (ready is not None or not callable(wait))
-    is_unseen = state["_is_unseen"] = is_unseen and stop is reset_after is None
+    is_unseen = state["_is_unseen"] = is_unseen and reset_after is None
     is_bounded = state["_is_bounded"] = state["timeout"] is not None or stop is not None
     state["_is_quiet"] = is_unseen and not is_bounded and not has_budget
     state["_is_bare"] = not (ready is None or is_bounded or reset_after is not None or has_budget)
-    state["_needs_check"] = bool(
-        has_timeout or stop is not None or any(state[name] for name in _HOOKS)
-    )
+    state["_needs_check"] = stop is not None or any(state[name] for name in _HOOKS)
 
 
 _init: Any = Policy.__init__  # Any, because type checkers do not know its defaults
