@@ -58,13 +58,16 @@ else:
         return fn
 
 
+# For `functools.partial(retry, ...)`, mypy takes the first overload, so that is the decorator.
 # An exception class is callable too, but it is not what to retry.
 @overload
-def retry(  # pyright: ignore[reportOverlappingOverload]
-    error: type[BaseException], /
-) -> DidYouMeanOn: ...
-@overload
-def retry(fn: C, /) -> C: ...
+def retry(
+    policy: int | Policy | None = ...,
+    /,
+    *,
+    fallback: None = ...,
+    **fields: Unpack[AllFields],
+) -> Keeping: ...
 @overload
 def retry(
     policy: int | Policy | None = ...,
@@ -74,13 +77,11 @@ def retry(
     **fields: Unpack[AllFields],
 ) -> Widening[R2]: ...
 @overload
-def retry(
-    policy: int | Policy | None = ...,
-    /,
-    *,
-    fallback: None = ...,
-    **fields: Unpack[AllFields],
-) -> Keeping: ...
+def retry(  # pyright: ignore[reportOverlappingOverload]
+    error: type[BaseException], /
+) -> DidYouMeanOn: ...
+@overload
+def retry(fn: C, /) -> C: ...
 def retry(
     policy: Any = UNSET,
     /,

@@ -109,6 +109,19 @@ def shared_but_for_one(url: str, *, encoding: str = "utf-8") -> Page:
     return Page(url + encoding)
 
 
+preset = partial(retry, on=OSError)
+
+
+@preset(timeout=30)
+def from_a_preset(url: str, *, encoding: str = "utf-8") -> Page:
+    return Page(url + encoding)
+
+
+@partial(retry, POLICY)()
+def from_a_preset_of_a_policy(url: str, *, encoding: str = "utf-8") -> Page:
+    return Page(url + encoding)
+
+
 @retry
 async def bare_async(url: str, *, encoding: str = "utf-8") -> Page:
     return Page(url + encoding)
@@ -132,6 +145,8 @@ fetches: list[Fetch] = [
     unlimited,
     shared,
     shared_but_for_one,
+    from_a_preset,
+    from_a_preset_of_a_policy,
     retry(bare),
     retry(3)(bare),
 ]
