@@ -134,6 +134,8 @@ def preview(policy: Policy, n: int | None = None) -> Preview:
     retries = _count(policy.attempts, n) - 1
     rule, note = policy.wait, ""
     spreads: Iterable[Spread]
+    if isinstance(rule, backoff.Backoff) and type(rule).__call__ is not backoff.Backoff.__call__:
+        rule = rule.__call__  # a subclass that does not call its rule
     if isinstance(rule, backoff.decorrelated):
         spreads = _decorrelated(rule, retries)
     elif isinstance(rule, backoff.Backoff):

@@ -196,6 +196,10 @@ class exponential(Backoff):  # noqa: N801
         # 0 stays 0, even if the power overflows.
         return self.initial and self.initial * self.factor ** (n - 1)
 
+    def __init_subclass__(cls) -> None:
+        if "rule" in cls.__dict__:
+            cls._draw = Backoff._draw  # type: ignore[method-assign]  # which calls the rule
+
     def _draw(self, number: int, waited: float) -> float:
         # The same as in the base class, with one call less, because nearly every policy uses it.
         try:

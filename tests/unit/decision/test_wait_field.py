@@ -259,6 +259,21 @@ class TestOwnBackoffs:
         assert way.run(Flaky([ConnectionError, "value"]), wait=OwnCall()) == "value"
         assert waits == [0.25]
 
+    @pytest.mark.parametrize("base", [backoff.constant, backoff.linear, backoff.exponential])
+    def test_its_rule_is_asked(self, way, waits, base):
+        """Whichever rule it replaces; jitter and cap are those of the base."""
+
+        class Squares(base):
+            def rule(self, n):
+                return (n + 1.0) ** 2
+
+        class Named(Squares):
+            pass
+
+        for kind in (Squares, Named):
+            way.run(Flaky([ConnectionError, ConnectionError, "value"]), wait=kind(1, jitter=0))
+        assert waits == [4, 9] * 2
+
     @pytest.mark.parametrize("kind", [NotANumber, Negative])
     def test_its_answer_is_checked(self, way, kind):
         """At run time, as that of any callable, with the attempt's error as the context."""

@@ -171,6 +171,18 @@ class TestOtherCallables:
         assert "as seen in 500 simulated calls" in str(Policy(wait=up_to).preview())
         assert "simulated" not in str(Policy().preview())
 
+    @pytest.mark.parametrize("base", [backoff.exponential, backoff.decorrelated])
+    def test_a_backoff_that_does_not_call_its_rule(self, base):
+        """As a policy calls it."""
+
+        class Quarter(base):
+            def __call__(self, attempt):
+                return 0.25 * attempt.number
+
+        found = Policy(3, wait=Quarter()).preview()
+        assert spread(found) == [(0.25, 0.25, 0.25), (0.5, 0.5, 0.5)]
+        assert "simulated" in str(found)
+
     def test_it_sees_the_call_as_it_would_be(self):
         """Number, waits and simulated time; name; what is left of the timeout."""
         seen = []
