@@ -8,7 +8,7 @@ are float seconds since the start of the call.
 from __future__ import annotations
 
 from ._text import one_line
-from ._value import Value
+from ._value import Value, frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _NAME = 100  # characters of the name of a class, at most
 _RECORD = "__retrying_elegant__"
 
 
+@frozen
 class GiveUp(Value):
     """
     The record of one call that ended without success.

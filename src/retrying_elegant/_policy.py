@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from . import _checks, backoff
 from ._budget import RetryBudget
-from ._value import Value, show
+from ._value import Value, frozen, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ _INDEPENDENT = frozenset({"attempts", "on", "unless", "name", "log_level"})
 UNSET: Any = object()
 
 
+@frozen
 class Policy(Value):
     """
     The settings of retrying: a value to name, share, compare, pickle and build on.

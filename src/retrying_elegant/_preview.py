@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import _checks, _clock, backoff
 from ._attempt import Attempt
 from ._giveup import brief
-from ._value import Value
+from ._value import Value, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -58,6 +58,7 @@ class Row(NamedTuple):
     certain: bool
 
 
+@frozen
 class Preview(Value):
     """
     The attempts of a policy as a table: iterate over it, index it, print it.

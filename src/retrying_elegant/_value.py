@@ -9,7 +9,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn, dataclass_transform
+    from typing import Any, NoReturn, TypeVar, dataclass_transform
+
+    T = TypeVar("T")
 
 else:
 
@@ -18,7 +20,14 @@ else:
         return lambda cls: cls
 
 
+# A decorator of each class, not of the base class, from which type checkers would derive an
+# `__init__` for every subclass of a user's own.
 @dataclass_transform(frozen_default=True, kw_only_default=True)
+def frozen(cls: type[T]) -> type[T]:
+    """Mark the fields of *cls* as read-only for type checkers."""
+    return cls
+
+
 class Value:
     """A frozen value, equal to another one of the same class with equal fields."""
 

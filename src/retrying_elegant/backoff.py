@@ -18,7 +18,7 @@ from math import inf
 from sys import float_info
 
 from . import _checks
-from ._value import Value
+from ._value import Value, frozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _TINY = 5e-324  # the smallest float above 0
 __all__ = ["constant", "decorrelated", "exponential", "fibonacci", "linear", "sequence"]
 
 
+@frozen
 class Backoff(Value):
     """What all backoffs share: the cap and the one jitter rule."""
 
@@ -85,6 +86,7 @@ class Backoff(Value):
         self.__dict__.update(fields)
 
 
+@frozen
 class constant(Backoff):  # noqa: N801 - called like a function, as all of these are
     """
     The same wait each time.
@@ -110,6 +112,7 @@ class constant(Backoff):  # noqa: N801 - called like a function, as all of these
         return self.seconds
 
 
+@frozen
 class linear(Backoff):  # noqa: N801
     """
     Waits that grow by the same amount: ``initial + (n - 1) * step``, up to *cap*.
@@ -146,6 +149,7 @@ class linear(Backoff):  # noqa: N801
         return self.initial + (n - 1) * self.step
 
 
+@frozen
 class exponential(Backoff):  # noqa: N801
     """
     Waits that grow by *factor*, up to *cap*, spread by *jitter*.
@@ -212,6 +216,7 @@ class exponential(Backoff):  # noqa: N801
         return high * (1 - jitter * random.random()) if jitter else high  # noqa: S311
 
 
+@frozen
 class fibonacci(Backoff):  # noqa: N801
     """
     Waits that grow like the Fibonacci numbers: *initial* times 1, 1, 2, 3, 5, 8...
@@ -245,6 +250,7 @@ class fibonacci(Backoff):  # noqa: N801
         return self.initial * this
 
 
+@frozen
 class sequence(Backoff):  # noqa: N801
     """
     Waits written out one by one; the last one repeats.
@@ -278,6 +284,7 @@ class sequence(Backoff):  # noqa: N801
         return f"sequence({waits}, jitter={self.jitter!r})"
 
 
+@frozen
 class decorrelated(Backoff):  # noqa: N801
     """
     Waits drawn from a range that follows the previous wait.

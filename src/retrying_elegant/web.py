@@ -18,7 +18,7 @@ from ._reading import known_as, result_for
 from ._retry_after import retry_after, told_to_retry
 from ._tracebacks import leaves
 from ._unsent import unsent
-from ._value import Value
+from ._value import Value, frozen
 from ._web_names import (
     CODES,
     DETAILS,
@@ -43,6 +43,7 @@ __all__ = ["Transient", "retry_after", "transient", "unsent"]
 _STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 
+@frozen
 class Transient(Value):
     """
     A filter for ``on``: retry what another attempt may fix.

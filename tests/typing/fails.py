@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 POLICY = Policy()
 
 
+class TeamPolicy(Policy): ...
+
+
 def fetch(url: str, *, encoding: str = "utf-8") -> str:
     return url + encoding
 
@@ -339,6 +342,8 @@ retrying().policy = POLICY  # error: mypy pyright pyrefly ty # refused at defini
 POLICY.attempts = 3  # error: mypy pyright pyrefly ty # refused at definition
 POLICY.attempt = 3  # error: ty # refused at definition
 backoff.constant(1).seconds = 2  # error: mypy pyright pyrefly ty # refused at definition
+TeamPolicy().attempts = 3  # error: mypy pyright pyrefly ty # refused at definition
+TeamPolicy(tries=3)  # error: mypy pyright pyrefly ty # refused at definition
 RetryBudget().capacity = 2  # error: mypy pyright pyrefly ty # refused at definition
 
 

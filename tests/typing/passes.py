@@ -646,6 +646,12 @@ class Settings:
         return self.fetch("/", encoding="ascii")
 
 
+class TeamPolicy(Policy):
+    """The policy of a team."""
+
+
+assert_type(TeamPolicy(3, on=OSError).replace(attempts=2), TeamPolicy)
+
 # --- What to retry ----------------------------------------------------------------------------
 
 
@@ -690,12 +696,17 @@ class Rule:
         return random.random() * attempt.number
 
 
+class Gentle(backoff.exponential):
+    """A backoff of one's own."""
+
+
 def as_timedelta(attempt: Attempt) -> timedelta:
     return timedelta(seconds=attempt.number)
 
 
 waits = [
     Policy(wait=0),
+    Policy(wait=Gentle(0.5, cap=5)),
     Policy(wait=0.5),
     Policy(wait=timedelta(seconds=1)),
     Policy(wait=(1, 2, 5)),
