@@ -58,7 +58,7 @@ class TestLogger:
         assert "fetch" in last
         assert "some text" in last
 
-    def test_to_the_letter(self, way, lines):
+    def test_to_the_letter(self, way, lines, clock):
         """As the pages show them."""
         with pytest.raises(Lost):
             way.run(Flaky([Lost("text")]), 2, wait=2, name="fetch")
