@@ -99,7 +99,9 @@ def number(name: str, value: Any, low: float, high: float, rule: str) -> float:
     return found
 
 
-def attempts(name: str, value: Any) -> int | None:
+def attempts(
+    name: str, value: Any, rule: str = "an int of 1 or more, or None for no limit"
+) -> int | None:
     """Return *value* if it is a limit of attempts: an integer of 1 or more, or None."""
     if value is None or (type(value) is int and value >= 1):
         return value
@@ -107,7 +109,6 @@ def attempts(name: str, value: Any) -> int | None:
     if isinstance(one, type) and issubclass(one, BaseException):
         errors = show(value)
         raise TypeError(f"{name}={errors}: expected an int; did you mean on={errors}?")
-    rule = "an int of 1 or more, or None for no limit"
     is_number = getattr(getattr(value, "dtype", None), "kind", "i") in ("i", "u")
     if callable(value) or isinstance(value, bool) or not is_number:
         if callable(value):

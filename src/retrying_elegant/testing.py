@@ -173,9 +173,10 @@ class limit:  # noqa: N801
     """
 
     def __init__(self, n: int) -> None:
-        most = _checks.attempts("n", n)
+        rule = "an int of 1 or more"
+        most = _checks.attempts("n", n, rule)
         if most is None:
-            _checks.reject(TypeError, "n", n, "an int of 1 or more")
+            _checks.reject(TypeError, "n", n, rule)
         self.n = most
 
     def __enter__(self) -> Self:

@@ -322,10 +322,11 @@ class TestLimit:
         run_inside(testing.limit(2), leave)
         assert calls_of(way, 3) == 3
 
-    @pytest.mark.parametrize("n", [None, "2", 2.0, True])
+    @pytest.mark.parametrize("n", [None, "2", 2.0, True, 0, -1])
     def test_what_is_not_a_number_of_attempts(self, n):
-        """None, which would be no limit, included."""
-        with pytest.raises(TypeError, match="n="):
+        """None, which would be no limit, included, so the message does not offer it."""
+        kind = ValueError if type(n) is int else TypeError
+        with pytest.raises(kind, match=rf"^n={n!r}: expected an int of 1 or more$"):
             testing.limit(n)
 
     def test_the_policy_itself_is_not_changed(self):
