@@ -230,7 +230,8 @@ async def next_attempt(attempt: A) -> A | None:
     """
     Announce the retry, release what failed, sleep, and return the attempt that follows.
 
-    Return None if the call has given up after all, which is then reported.
+    Return None if the call has given up after all, which is then reported.  The caller returns the
+    token if a ``BaseException`` is raised.
     """
     policy = attempt._policy
     wait: float = attempt._outcome
@@ -274,9 +275,6 @@ async def next_attempt(attempt: A) -> A | None:
                 raise intruder
         finally:
             del intruder  # its traceback holds this frame
-    except BaseException:
-        _decision.leave(attempt)
-        raise
     await end(attempt)
     return None
 

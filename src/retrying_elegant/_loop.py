@@ -326,6 +326,9 @@ class AsyncAttempts:
             following = await _async.next_attempt(attempt)
         except StopAsyncIteration as error:  # raised into the wait, it would end the loop
             raise attempt._not_an_end(error) from error
+        except BaseException:
+            _decision.leave(attempt)
+            raise
         if following is None:
             attempt._raise_final()
             raise StopAsyncIteration

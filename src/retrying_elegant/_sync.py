@@ -208,7 +208,8 @@ def next_attempt(attempt: A) -> A | None:
     """
     Announce the retry, release what failed, sleep, and return the attempt that follows.
 
-    Return None if the call has given up after all, which is then reported.
+    Return None if the call has given up after all, which is then reported.  The caller returns the
+    token if a ``BaseException`` is raised.
     """
     policy = attempt._policy
     wait: float = attempt._outcome
@@ -247,9 +248,6 @@ def next_attempt(attempt: A) -> A | None:
                 raise intruder
         finally:
             del intruder  # its traceback holds this frame
-    except BaseException:
-        _decision.leave(attempt)
-        raise
     end(attempt)
     return None
 

@@ -115,6 +115,14 @@ def as_coroutine_function(risky: Callable[..., Any]) -> Callable[..., Coroutine[
     return attempt
 
 
+def mark(fn: Any) -> Any:
+    """Mark *fn* as a coroutine function, as `inspect.markcoroutinefunction` does."""
+    if hasattr(inspect, "markcoroutinefunction"):
+        return inspect.markcoroutinefunction(fn)
+    fn._is_coroutine = asyncio.coroutines._is_coroutine
+    return fn
+
+
 def decorator_sync(risky: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return retry(*args, **options)(risky)()
 

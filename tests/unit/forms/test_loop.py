@@ -132,6 +132,20 @@ class TestPasses:
         assert [attempt.number for attempt in attempts] == [1, 2, 3]
         assert len(set(map(id, attempts))) == 3
 
+    def test_each_pass_of_an_async_loop_too(self):
+        """Those before it show what they were."""
+        attempts = []
+
+        async def main():
+            async for attempt in retrying(3, raises=False):
+                attempts.append(attempt)
+                async with attempt:
+                    raise Lost(attempt.number)
+
+        run_async(main())
+        assert [attempt.number for attempt in attempts] == [1, 2, 3]
+        assert [attempt.error.args for attempt in attempts] == [(1,), (2,), (3,)]
+
     def test_the_wait_is_slept_by_the_loop(self, waits):
         """Not yet when the `with` has ended."""
         slept = []

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 
 import pytest
-from ways import WAYS, run_async
+from ways import WAYS, mark, run_async
 
 from retrying_elegant import RetryBudget, instrumentation, retry
 
 
 class Lost(Exception):
     """Retried in these tests."""
-
-
-def mark(fn):
-    """Mark *fn* as a coroutine function, as `inspect.markcoroutinefunction` does."""
-    if hasattr(inspect, "markcoroutinefunction"):
-        return inspect.markcoroutinefunction(fn)
-    fn._is_coroutine = asyncio.coroutines._is_coroutine
-    return fn
 
 
 class Answer:

@@ -1,7 +1,7 @@
 """Settings, answers and results are taken for what they are, not for what they are equal to."""
 
 import pytest
-from ways import Flaky
+from ways import Flaky, mark, run_async
 
 from retrying_elegant import Policy, retry, retrying
 
@@ -176,3 +176,15 @@ class TestResults:
         """Whether it is equal to all, or cannot be compared."""
         odd = kind()
         assert way.run(Flaky([*before, odd]), **options) is odd
+
+    @pytest.mark.parametrize("kind", [EqualClasses, IncomparableClasses])
+    @pytest.mark.parametrize("options", [{}, {"until": bool}], ids=["plain", "until"])
+    def test_an_awaitable_with_such_a_class(self, kind, options):
+        """It is awaited, where what returns it counts as a coroutine function."""
+
+        class Answer(metaclass=kind):
+            def __await__(self):
+                return "value"
+                yield
+
+        assert run_async(retry(1, **options)(mark(lambda: Answer()))()) == "value"
