@@ -309,11 +309,8 @@ class Attempt:
         self._stage = _STAGES[self._stage]
 
     def __repr__(self) -> str:
-        state: str = self._stage
-        if self._error is not None and state is not SUCCEEDED:
-            state = self._describe(self._error)
-        else:
-            state = _SHOWN.get(state, state)
+        stage, error = self._stage, self._error
+        state = _SHOWN.get(stage, stage) if error is None else self._describe(error)
         if self.next_wait is not None:
             state += f", next in {self.next_wait:.2f} s"
         return f"<attempt {self._number} of {self.name}: {state}>"

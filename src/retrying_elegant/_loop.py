@@ -191,8 +191,6 @@ class AsyncAttempt(LoopAttempt):
                 if await self._settle(late, timed_out=timed_out) is None:
                     return True
                 raise
-            finally:
-                del trace  # of the error, which holds this frame
             timed_out = _async.expired(scope, error, self, self._allowed)
         if error is not None and not issubclass(type(error), Exception):
             return False
@@ -213,9 +211,7 @@ class AsyncAttempt(LoopAttempt):
 
         __exit__ = __enter__
 
-    async def _settle(
-        self, error: Exception | None, *, timed_out: bool = False
-    ) -> Exception | None:
+    async def _settle(self, error: Exception | None, *, timed_out: bool) -> Exception | None:
         """Settle the attempt by *error* or the stored result; return the error that propagates."""
         try:
             follows = await _async.settle(
