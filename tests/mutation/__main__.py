@@ -1,8 +1,9 @@
 """
 Mutation testing of the core: break it on purpose, one small change at a time, and see a test fail.
 
-    python tests/mutation                  # everything
+    python tests/mutation                  # everything but cli and clients
     python tests/mutation backoff web      # these modules only
+    python tests/mutation clients._shared  # one of those
     python tests/mutation --sample 50      # of each module, 50 mutants taken at random
     python tests/mutation --again          # forget what earlier runs have killed
 
@@ -10,13 +11,14 @@ It needs the extras ``test`` and ``mutation``, and a system that can fork.  What
 mutants is kept under ``build/mutation``, so that a run goes on where an earlier one stopped, and
 written to ``RESULTS.md`` for every module as it is now; how long that takes stands there.
 
-A mutant (``mutants.py`` says what they are) meets the unit tests of the quick run, or of the
-thorough one with ``TESTS=thorough`` in the environment, that execute the statement it changes:
-``reach.py`` measures which.  At first it meets 1000 of them, in a later run all.  It is killed
-when one fails, or when they take several times as long as without it.  One that survives must
-behave as the original does, and ``equivalent.toml`` must say why.  The exit status is 1 if one
-survives without a reason, or if a reason is given for one that does not survive, or that does not
-exist.
+A mutant (``mutants.py`` says what they are) meets the tests that execute the statement it changes,
+which ``reach.py`` measures: unit tests of the quick run, or of the thorough one with
+``TESTS=thorough`` in the environment; and where a module of ``clients`` is tried, those of
+``tests/integration/clients``, which need the extra ``integration``.  At first it meets 1000 of
+them, in a later run all.  It is killed when one fails, or when they take several times as long as
+without it.  One that survives must behave as the original does, and ``equivalent.toml`` must say
+why.  The exit status is 1 if one survives without a reason, or if a reason is given for one that
+does not survive, or that does not exist.
 """
 
 from __future__ import annotations
@@ -49,25 +51,34 @@ HERE = Path(__file__).resolve().parent
 KEPT = bench.ROOT / "build" / "mutation"
 MODULES = sorted(file.stem for file in (bench.ROOT / bench.PACKAGE).glob("[!_]*.py"))
 MODULES += sorted(file.stem for file in (bench.ROOT / bench.PACKAGE).glob("_[!_]*.py"))
+INSIDE = sorted(  # the modules of packages inside the package, which are tried if named
+    f"{file.parent.name}.{file.stem}"
+    for pattern in ("*/[!_]*.py", "*/_[!_]*.py")
+    for file in (bench.ROOT / bench.PACKAGE).glob(pattern)
+)
 
 
 def main() -> int:
     """Run the command line."""
     assert __doc__ is not None
     parser = argparse.ArgumentParser("python tests/mutation", description=__doc__.split("\n")[1])
-    parser.add_argument("modules", nargs="*", choices=[[], *MODULES], metavar="MODULE")
+    parser.add_argument("modules", nargs="*", choices=[[], *MODULES, *INSIDE], metavar="MODULE")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (default: all)")
     parser.add_argument("--sample", type=int, help="how many mutants of each module (default: all)")
     parser.add_argument("--again", action="store_true", help="forget what earlier runs have killed")
     options = parser.parse_args()
 
-    trials = [Trial(module) for module in options.modules or MODULES]
+    modules = options.modules or MODULES
+    trials = [Trial(module) for module in modules]
+    folders = ["tests/unit"]
+    if any(module.startswith("clients.") for module in modules):
+        folders.append("tests/integration/clients")
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         benches = ProcessPoolExecutor(
-            options.jobs, multiprocessing.get_context("spawn"), bench.set_up, (folder,)
+            options.jobs, multiprocessing.get_context("spawn"), bench.set_up, (folder, folders)
         )
         with benches:
-            measured = reach.Measured(KEPT / "reach.json", bench.ROOT, bench.PACKAGE)
+            measured = reach.Measured(KEPT / "reach.json", bench.ROOT, bench.PACKAGE, folders)
             missing = measured.missing()
             if missing:
                 print(f"{len(missing)} files of tests, without a mutant", flush=True)
@@ -89,7 +100,7 @@ class Trial:
 
     def __init__(self, module: str) -> None:
         self.module = module
-        self.source = (bench.ROOT / bench.PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+        self.source = (bench.ROOT / bench.path_of(module)).read_text(encoding="utf-8")
         self.reasons = [
             (entry["why"].strip(), list(_changes(entry["changes"])))
             for entry in _toml("equivalent.toml").get(module, ())
@@ -221,7 +232,7 @@ random.  The source that was tried is known by the beginning of its SHA-256.""",
 
 
 def _kept_files() -> list[Path]:
-    return [file for module in MODULES if (file := KEPT / f"{module}.json").exists()]
+    return [file for module in (*MODULES, *INSIDE) if (file := KEPT / f"{module}.json").exists()]
 
 
 def _table(found: dict[str, Any]) -> str:

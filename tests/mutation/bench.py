@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio  # noqa: F401 - here and below: for the forks
 import gc
+import importlib
 import itertools
 import json
 import os
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_NEEDED = (".git", ".venv*", "build", "dist", "_build", "__pycache__", ".hypothesis", ".*_cache")
 PACKAGE = Path("src/retrying_elegant")
 PASSED, LATE = "passed", "timed out"
+CLIENTS = "requests", "httpx", "httpx2", "aiohttp", "trio", "h2"  # slow to import
 MOST_MEMORY = 2 << 30  # bytes; a mutant that never ends should not take the machine with it
 ROUNDS = 40, 300, 1000  # a mutant meets the first tests, then those up to here
 PYTEST = [
@@ -52,8 +54,13 @@ settings.register_profile(
 killers: deque[str] = deque(maxlen=20)  # the tests that have killed, the latest first
 
 
-def set_up(parent: str) -> None:
-    """Make a copy of the repository under *parent*, and stand in it."""
+def path_of(module: str) -> Path:
+    """Return where *module* is, whose name is dotted if it is in a package inside."""
+    return (PACKAGE / module.replace(".", "/")).with_suffix(".py")
+
+
+def set_up(parent: str, folders: list[str]) -> None:
+    """Make a copy of the repository under *parent*, and stand in it; *folders* have the tests."""
     os.nice(10)
     bench = Path(parent) / str(os.getpid())
     shutil.copytree(ROOT, bench, ignore=shutil.ignore_patterns(*NOT_NEEDED))
@@ -63,7 +70,10 @@ def set_up(parent: str) -> None:
     # Write the bytecode of everything.  No later run writes any: of a mutant it would be taken
     # for that of the next, which is as long and of the same second.
     sys.dont_write_bytecode = False
-    run(["tests/unit", "--collect-only"], patience=600)
+    run([*folders, "--collect-only"], patience=600)
+    if "tests/integration/clients" in folders:
+        for client in CLIENTS:
+            importlib.import_module(client)
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     gc.freeze()  # what has been imported: no fork need look through it
@@ -71,8 +81,10 @@ def set_up(parent: str) -> None:
 
 def measure(tests: list[str]) -> dict[str, Any]:
     """Run files of *tests* without a mutant, and return what ``reach.Measuring`` finds of each."""
-    run(tests, 3600, reach.Measuring, PACKAGE.resolve())
+    outcome = run(tests, 3600, reach.Measuring, PACKAGE.resolve())
     measured = json.loads(Path("reach.json").read_text(encoding="utf-8"))
+    if outcome not in (PASSED, *measured["failed"]):  # not even collected
+        raise RuntimeError(f"without any mutant, the tests do not run: {outcome}")
     for test in measured["failed"]:  # because they are being measured?
         outcome = run([test], 3600)
         if outcome != PASSED:
@@ -94,9 +106,9 @@ def meet(
         ``PASSED``, ``LATE``, or the name of the test that failed; and the seconds it took.
     """
     began = time.monotonic()
-    path = PACKAGE / f"{module}.py"
+    path = path_of(module)
     original = path.read_text(encoding="utf-8")
-    for bytecode in PACKAGE.glob(f"__pycache__/{module}.*.pyc"):
+    for bytecode in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
         bytecode.unlink()
     likely = [test for test in killers if test in seconds]
     tests = list(dict.fromkeys([*likely, *seconds]))

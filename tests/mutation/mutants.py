@@ -6,7 +6,8 @@ Most changes are cosmic-ray's: each operator of arithmetic and comparison by eac
 numbers by their neighbours, conditions negated, ``and`` by ``or``, classes that are caught by one
 that is not raised, decorators and loops taken away.  Ours are what it has not: a statement left
 out, a result forgotten, a condition that always or never holds, an operand of ``and`` and ``or``
-left out, a string changed, and a word left out of one that is a list of words.
+left out, a string changed, a word left out of one that is a list of words, and what is caught
+left out where it is not a bare name, which is all that cosmic-ray can replace.
 
 Left out are mutants that do not compile, mutants equal to another, and those that say nothing of
 the tests: operators of bits for arithmetic and order for identity, which die of a TypeError
@@ -28,6 +29,8 @@ from typing import TYPE_CHECKING
 import cosmic_ray.ast
 import cosmic_ray.mutating
 import cosmic_ray.plugins
+from cosmic_ray.operators.exception_replacer import ExceptionReplacer
+from parso.python.tree import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +67,13 @@ class Mutant:
     line: int
     source: str
     code: str  # the digest of what runs of it
+
+
+# cosmic-ray takes what is caught for a name, also `*several` and the dot of `module.Name`.
+_all_caught = ExceptionReplacer._name_nodes
+ExceptionReplacer._name_nodes = staticmethod(
+    lambda clause: [node for node in _all_caught(clause) if isinstance(node, Name)]
+)
 
 
 def mutants_of(source: str) -> list[Mutant]:
@@ -123,6 +133,12 @@ def _edits(tree: ast.Module, source: str) -> Iterator[Edit]:
                 yield node, "return None"
             case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.AnnAssign() if node in inside:
                 yield node, "pass"
+            case ast.ExceptHandler(type=ast.Attribute() as caught):
+                yield caught, "()"
+            case ast.ExceptHandler(type=ast.Tuple(elts=several)):
+                for caught in several:
+                    if not isinstance(caught, ast.Name):
+                        yield caught, "*()"
             case ast.Raise() | ast.Delete() | ast.Assert():
                 yield node, "pass"
             case ast.If() | ast.While() | ast.IfExp():

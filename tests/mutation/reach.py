@@ -1,4 +1,4 @@
-"""Reach: which unit tests execute which lines, and how long each of them takes.
+"""Reach: which tests execute which lines, and how long each of them takes.
 
 Owns measuring that, keeping it under ``build/mutation`` for as long as sources and tests stay the
 same, and putting the tests of one mutant in order.  Leaves running them to ``bench.py``.
@@ -70,10 +70,11 @@ class Measuring:
         }
         data = self.coverage.get_data()
         for path in map(Path, data.measured_files()):
-            if path.parent == self.package:
+            if path.is_relative_to(self.package):
+                module = ".".join(path.relative_to(self.package).with_suffix("").parts)
                 for line, tests in data.contexts_by_lineno(str(path)).items():
                     for test in tests:
-                        lines = files[_file(test)]["lines"].setdefault(path.stem, {})
+                        lines = files[_file(test)]["lines"].setdefault(module, {})
                         lines.setdefault(line, []).append(numbers[test])
         found = {"files": files, "failed": self.failed}
         self.output.write_text(json.dumps(found), encoding="utf-8")
@@ -82,11 +83,11 @@ class Measuring:
 class Measured:
     """What has been measured: of each file of tests, for as long as it stays the same."""
 
-    def __init__(self, kept: Path, root: Path, package: Path) -> None:
+    def __init__(self, kept: Path, root: Path, package: Path, folders: list[str]) -> None:
         self.kept = kept
-        files = {file for top in (package, "tests/unit") for file in (root / top).rglob("*.py")}
+        files = {file for top in (package, *folders) for file in (root / top).rglob("*.py")}
         files.add(root / "tests" / "conftest.py")
-        tests = set((root / "tests" / "unit").rglob("test_*.py"))
+        tests = {file for top in folders for file in (root / top).rglob("test_*.py")}
         self.digests = {str(file.relative_to(root)): _digest([file]) for file in sorted(tests)}
         self.shared = _digest(sorted(files - tests))
         self.files: dict[str, Any] = {}
