@@ -607,7 +607,7 @@ def _inside(error: BaseException) -> BaseException | None:
 
 class TimeLimit:
     """
-    A context manager that stops reading from a socket after some seconds.
+    A context manager that stops reading from a socket after ``MOST_SECONDS``.
 
     The timeout of a socket cannot do that, because it starts again with every byte.  So another
     thread shuts the connection down, and the reader sees its end.
@@ -616,10 +616,9 @@ class TimeLimit:
         source: What is read; without ``fileno()``, it is not a socket and cannot block.
     """
 
-    def __init__(self, source: Any, seconds: float | None = None) -> None:
+    def __init__(self, source: Any) -> None:
         self.has_passed = False
         self._source: Any = source
-        self._seconds = MOST_SECONDS if seconds is None else seconds
         self._timer: Any = None
         self._socket: Any = None
 
@@ -634,7 +633,7 @@ class TimeLimit:
         # A descriptor of its own, because the client's may be closed and reused.
         self._socket = socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM)
         try:
-            self._timer = threading.Timer(self._seconds, self._stop)
+            self._timer = threading.Timer(MOST_SECONDS, self._stop)
             self._timer.daemon = True
             self._timer.start()
         except BaseException:  # at interpreter shutdown, no thread can be started

@@ -371,11 +371,16 @@ def flood(status: int, sent: list[int] | None = None) -> Any:
     return step
 
 
-def trickle(status: int) -> Any:
-    """Answer with a body that comes a byte at a time, long before a read times out."""
+def trickle(status: int, *, length: str = "Content-Length: 100000\r\n") -> Any:
+    """
+    Answer with a body that comes a byte at a time, long before a read times out.
+
+    Args:
+        length: Empty: the body lasts until the connection ends.
+    """
 
     def step(connection: Connection, request: Received) -> bool:
-        head = f"HTTP/1.1 {status} Trickle\r\nContent-Length: 100000\r\n\r\n"
+        head = f"HTTP/1.1 {status} Trickle\r\n{length}\r\n"
         connection.socket.sendall(head.encode())
         while not connection.over.wait(0.05):
             connection.socket.sendall(b".")

@@ -249,6 +249,17 @@ class TestBounds:
         with way.session(QUICK.replace(attempts=2), pool=1, timeout=2) as session:
             assert session.fetch("GET", url).status == 200
 
+    def test_a_body_of_unknown_length(self, way, server):
+        """Its end is not known by its length either: what the time cut off is not the whole."""
+        policy = QUICK.replace(wait=5, stop=AsyncSetter() if way.is_async else Setter())
+        url = server.play(trickle(503, length=""))
+        with way.session(policy, pool=1) as session:
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                answer = session.fetch("GET", url, stream=True)
+                assert answer.status == 503
+                session.read(answer)
+            assert web.transient(caught.value) or way.name == "aiohttp"
+
     def test_an_interpreter_that_ends(self):
         """It does not wait until the time is over."""
         ours, theirs = socket.socketpair()

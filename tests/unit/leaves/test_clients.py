@@ -379,10 +379,11 @@ class TestRemains:
 class TestTimeLimit:
     """The body of a failed response is read within bounds of time."""
 
-    def test_it_ends_a_read_that_blocks(self):
+    def test_it_ends_a_read_that_blocks(self, monkeypatch):
         """From another thread."""
+        monkeypatch.setattr(_shared, "MOST_SECONDS", 0.01)
         one, other = socket.socketpair()
-        with one, other, TimeLimit(one, 0.01) as limit:
+        with one, other, TimeLimit(one) as limit:
             assert one.recv(1) == b""  # the end of the connection, which nothing was sent on
             assert limit.has_passed
 
@@ -392,7 +393,7 @@ class TestTimeLimit:
         before = threading.active_count()
         with one, other:
             other.send(b"x")
-            with TimeLimit(one, 60) as limit:
+            with TimeLimit(one) as limit:
                 assert one.recv(1) == b"x"
             assert not limit.has_passed
             limit._stop()  # a thread that comes too late does not touch the connection
@@ -406,7 +407,7 @@ class TestTimeLimit:
     @pytest.mark.parametrize("source", [object(), io.BytesIO(b"x")], ids=["object", "file"])
     def test_what_is_not_a_socket(self, source):
         """It cannot block."""
-        with TimeLimit(source, 60) as limit:
+        with TimeLimit(source) as limit:
             pass
         assert not limit.has_passed
 
@@ -418,7 +419,7 @@ class TestTimeLimit:
 
         monkeypatch.setattr(threading.Thread, "start", fail)
         one, other = socket.socketpair()
-        with one, other, pytest.raises(RuntimeError, match="new thread"), TimeLimit(one, 60):
+        with one, other, pytest.raises(RuntimeError, match="new thread"), TimeLimit(one):
             pass
 
 
@@ -441,6 +442,16 @@ class TestDescription:
         wrapped = RuntimeError("http://host/path")
         wrapped.__cause__ = ValueError("/path", inner)
         assert describe(wrapped, None, "GET host") == words
+
+    @pytest.mark.parametrize(
+        "attribute", ["reason", "_reason", "original_error", "os_error", "__cause__"]
+    )
+    def test_wherever_a_client_keeps_what_it_wraps(self, attribute):
+        """Each under a name of its own."""
+        outer = RuntimeError("http://host/path")
+        setattr(outer, attribute, ConnectionResetError(errno.ECONNRESET, "http://host/path"))
+        words = f"[Errno {errno.ECONNRESET}] {os.strerror(errno.ECONNRESET)}"
+        assert describe(outer, None, "GET host") == words
 
     def test_words_of_the_resolver(self):
         """Its numbers are its own."""
