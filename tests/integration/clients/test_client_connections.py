@@ -294,7 +294,9 @@ class TestReturnedAfterAll:
 
     @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
     @pytest.mark.parametrize(
-        "body", [b"", b"x" * 1000, b"x" * 700_000], ids=["empty", "short", "long"]
+        "body",
+        [b"", b"x" * 1000, b"x" * 700_000, b"x" * _shared.MOST_BYTES],
+        ids=["empty", "short", "long", "as long as may be"],
     )
     def test_stop(self, way, server, stream, body):
         """Set during the wait."""
