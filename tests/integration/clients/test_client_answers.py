@@ -112,8 +112,9 @@ class TestPolicy:
 
     def test_until(self, way, server):
         """TypeError: the results are responses. At the call where a function chose the policy."""
+        form = f"clients.{way.name.split()[0].removesuffix('2')}"
         with (
-            pytest.raises(TypeError, match="until="),
+            pytest.raises(TypeError, match=f"until=.* None for {form}, whose results"),
             way.session(QUICK.replace(until=bool)) as session,
         ):
             pass
