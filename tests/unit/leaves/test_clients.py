@@ -600,7 +600,7 @@ class TestUrllib:
         assert given_up(caught.value) is None
 
     def test_no_handler_is_left(self):
-        """What the next handlers do not open, this one does not; what one of them opens is retried."""
+        """What the next handlers do not open, this one does not; what they do is retried."""
         opener = urllib.request.OpenerDirector()
         opener.add_handler(clients.urllib(QUICK))
         assert opener.open("http://host/") is None
