@@ -372,6 +372,11 @@ def keep(attempt):
     KEPT.append([view(attempt), *(view(made(attempt)) for made in COPIES.values())])
 
 
+def broken(attempt):
+    """A wait callable that raises."""
+    raise ZeroDivisionError
+
+
 class TestCopies:
     """A copy or a pickle of an attempt, as a queue or a mock makes one, reads the same."""
 
@@ -391,11 +396,28 @@ class TestCopies:
     @pytest.mark.parametrize("reason", ["attempts", "timeout"])
     def test_after_a_loop(self, made, reason):
         """Its place is known where the code of the loop is not."""
-        for attempt in retrying(2, wait=1, timeout=0.5 if reason == "timeout" else 9, raises=False):
+        limits = {"timeout": 0.5 if reason == "timeout" else 9, "log_level": None}
+        for attempt in retrying(2, wait=1, raises=False, **limits):
             with attempt:
                 raise Lost("down")
-        assert view(made(attempt)) == view(attempt)
-        assert made(attempt).reason == reason
+        copied = made(attempt)  # before its name is read
+        assert view(copied) == view(attempt)
+        assert copied.reason == reason
+
+    @pytest.mark.parametrize("made", COPIES.values(), ids=COPIES)
+    def test_of_what_has_not_begun_or_was_ended_by_others(self, made):
+        """Before its `with`, after Ctrl-C, and after a wait callable that raised."""
+        seen = []
+        for attempt in retrying():
+            seen.append(attempt)
+            break
+        for error in (KeyboardInterrupt, Lost):
+            with contextlib.suppress(KeyboardInterrupt, ZeroDivisionError):
+                for attempt in retrying(wait=broken):
+                    seen.append(attempt)
+                    with attempt:
+                        raise error
+        assert [view(made(attempt)) for attempt in seen] == [view(attempt) for attempt in seen]
 
     @pytest.mark.parametrize("made", COPIES.values(), ids=COPIES)
     def test_under_an_attempt_timeout(self, made):
