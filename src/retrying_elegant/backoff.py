@@ -201,8 +201,7 @@ class exponential(Backoff):  # noqa: N801
         return self.initial and self.initial * self.factor ** (n - 1)
 
     def __init_subclass__(cls) -> None:
-        if "rule" in cls.__dict__:
-            cls._draw = Backoff._draw  # type: ignore[method-assign]  # which calls the rule
+        cls._draw = Backoff._draw  # type: ignore[method-assign]  # it may have a rule of its own
 
     def _draw(self, number: int, waited: float) -> float:
         # The same as in the base class, with one call less, because nearly every policy uses it.
