@@ -810,6 +810,33 @@ class TestFilters:
         for outcome in (Response(404), ConnectionResetError()):
             assert isinstance(self.attempts(outcome, policy=policy)[1], ZeroDivisionError)
 
+    @pytest.mark.parametrize("name", ["on", "unless"])
+    def test_a_filter_that_must_be_awaited(self, name):
+        """The message names the field, whatever the error."""
+
+        async def answer():
+            pass
+
+        policy = QUICK.replace(**{name: lambda error: answer()})
+        for outcome in (Response(404), ConnectionResetError()):
+            with pytest.raises(TypeError, match=rf"^{name}\(\.\.\.\)="):
+                opened(Network(outcome), policy)
+
+    @pytest.mark.parametrize(
+        ("status", "is_success"),
+        [(400, True), (428, True), (429, False), (430, True), (499, True), (500, False)],
+    )
+    def test_what_is_not_retried(self, status, is_success):
+        """A success below 500, and other than 429; else a failure that is not retryable."""
+        ended = []
+        policy = QUICK.replace(
+            on=(),
+            on_success=lambda attempt: ended.append(True),
+            on_give_up=lambda attempt: ended.append(False),
+        )
+        assert self.attempts(Response(status), policy=policy)[0] == 1
+        assert ended == [is_success]
+
     def test_methods_of_web_transient(self):
         """Both must agree, though the error does not know its method."""
         policy = QUICK.replace(on=web.Transient(methods=("GET",)))
