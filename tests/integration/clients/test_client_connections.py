@@ -413,6 +413,12 @@ class TestWholeResponses:
             assert session.fetch("GET", url).body == b"whole"
         assert len(server.requests) == 2
 
+    def test_filters_that_match_the_status(self, reading_way, server):
+        """They do not match what was raised by reading."""
+        url = server.play(reply(404, b"x" * 1000, half="close"), reply(200, b"whole"))
+        with reading_way.session(QUICK.replace(unless=reading_way.error)) as session:
+            assert session.fetch("GET", url).body == b"whole"
+
     def test_chunks(self, reading_way, server):
         """Without the last one."""
         url = server.play(reply(200, b"x" * 9000, chunked=True, half="close"), reply(200, b"whole"))
