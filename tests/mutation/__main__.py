@@ -171,12 +171,15 @@ class Trial:
             place = f"{self.module}.py, line {mutant.line}"
             yield f"survives without a reason: {place}\n{mutant.change}"
         # Some that change nothing but the time it takes are late on one machine, not on another.
-        outcomes = {mutant.change: self.outcome(mutant) for mutant in self.mutants}
+        # Of several that read the same, one that survives needs the reason.
+        outcomes: dict[Change, set[str | None]] = {}
+        for mutant in self.mutants:
+            outcomes.setdefault(mutant.change, set()).add(self.outcome(mutant))
         for _, changes in self.reasons:
             for change in changes:
                 if change not in outcomes:
                     yield f"has a reason but does not exist: {self.module}.py\n{change}"
-                elif outcomes[change] not in (None, PASSED, LATE):
+                elif outcomes[change].isdisjoint((None, PASSED, LATE)):
                     yield f"has a reason but does not survive: {self.module}.py\n{change}"
 
     def numbers(self) -> list[int]:

@@ -420,6 +420,14 @@ class TestCopies:
         assert [view(made(attempt)) for attempt in seen] == [view(attempt) for attempt in seen]
 
     @pytest.mark.parametrize("made", COPIES.values(), ids=COPIES)
+    def test_before_its_name_is_read(self, made):
+        """By a log line, a hook or anything else."""
+        attempt = next(iter(retrying()))
+        copied = made(attempt)
+        assert copied.name == attempt.name
+        assert view(copied) == view(attempt)
+
+    @pytest.mark.parametrize("made", COPIES.values(), ids=COPIES)
     def test_under_an_attempt_timeout(self, made):
         """Whose timer belongs to the event loop."""
 
