@@ -85,6 +85,7 @@ class TestReturnedTokens:
         assert given_up(caught.value).reason == "stopped"
         assert budget.tokens == 5
 
+    @pytest.mark.parametrize("way", [*WAYS, *GENERATORS], ids=repr)
     def test_a_hook_that_is_interrupted(self, way, budget):
         """By control flow."""
 
