@@ -577,7 +577,7 @@ def _system_words(error: BaseException) -> str | None:
     tls: Any = sys.modules.get("ssl")
     if tls is not None and isinstance(error, tls.SSLError):
         words = (getattr(error, "reason", None), getattr(error, "verify_message", None))
-        return ": ".join(word for word in words if isinstance(word, str)) or None
+        return ": ".join(word for word in words if isinstance(word, str))
     number = error.errno
     if not isinstance(number, int):
         return None
@@ -696,7 +696,7 @@ class Remains:
 
     def readline(self, size: int | None = -1) -> bytes:
         """Read a line."""
-        data = self._data.readline(-1 if size is None else size)
+        data = self._data.readline(size)
         if self._error is not None and size != 0 and not data:
             raise self._error
         return data

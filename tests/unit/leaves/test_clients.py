@@ -109,7 +109,7 @@ class TestPolicy:
     )
     def test_anything_else(self, wrong):
         """TypeError, where it is written."""
-        with pytest.raises(TypeError, match="policy="):
+        with pytest.raises(TypeError, match=r"^policy=.* a Policy or None, or None$"):
             Rules("x", wrong, None, is_async=False)
 
     def test_a_coroutine_function(self):
@@ -127,7 +127,11 @@ class TestPolicy:
         async def policy():
             pass
 
-        for wrong in (3, policy()):
+        class Awaitable:
+            def __await__(self):
+                raise NotImplementedError
+
+        for wrong in (3, policy(), Awaitable()):
             rules = Rules("x", lambda request, wrong=wrong: wrong, None, is_async=False)
             with pytest.raises(TypeError, match=r"policy\(request\)="):
                 rules.choose("request")
