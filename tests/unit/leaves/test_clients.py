@@ -512,6 +512,7 @@ class TestDescription:
             TimeoutError("GET host took longer than the 1 s that /path allowed"),
             TimeoutError("GET host took longer than the "),
             TimeoutError("attempt at /path"),
+            type("Theirs", (TimeoutError,), {})(str(ours)),
         ):
             assert describe(other, None, "GET host") == ""
 
