@@ -44,7 +44,8 @@ def _numbers(**codes: str) -> dict[int, str]:
 # SQLSTATE.  PostgreSQL's appendix "PostgreSQL Error Codes"; ODBC's appendix "ODBC Error Codes"
 # for 01002, 08S01, 08S02 and HYT01.  CockroachDB uses 40001 for everything that should be run
 # again, and 40003 if it is unknown whether a COMMIT took place.  08P01 is left out on purpose: a
-# protocol violation may be the driver's fault, and the connection may remain usable.
+# protocol violation may be the driver's fault, and the connection may remain usable.  Its text
+# decides, because PgBouncer has no other state.
 _SQLSTATES = _table(
     conflict="""
         40001  40P01  55P03
@@ -149,7 +150,7 @@ def _os_error(error: BaseException) -> str | None:
 
 
 def _by_sqlstate(error: BaseException) -> str | None:
-    return _SQLSTATES.get(look(error, "sqlstate"))
+    return _state(look(error, "sqlstate"), text(error))
 
 
 # What libpq says of a connection has no SQLSTATE, only a text, here in English.  From the sources
@@ -180,7 +181,7 @@ _LIBPQ_LOST = (
     "server is not in hot standby mode",
 )
 # Nor has an answer of the server while libpq connects: a word such as FATAL, and a text.
-_LIBPQ_NOT_NOW = (
+_SERVER_NOT_NOW = (
     "the database system is ",  # starting up, shutting down, in recovery mode
     "too many clients already",
     "too many connections for ",
@@ -188,6 +189,33 @@ _LIBPQ_NOT_NOW = (
     "could not fork new process",
     "terminating connection",
 )
+# What PgBouncer says before it closes the connection, whatever was in progress.  If it had no
+# connection to the server, nothing has been run.  From its sources: objects.c, client.c, server.c
+# and janitor.c.  Left out is what depends on its configuration: passwords, names, pool modes.
+_PGBOUNCER_LOST = (
+    "server conn crashed?",
+    "query timeout",
+    "query_timeout",  # the same, of a query that still waits for the server
+    "transaction timeout",  # also of one that is idle
+    "client_idle_timeout",
+    "database configuration changed",
+    "database removed",  # also what KILL says
+    "suspend_timeout",
+    "server shutting down",
+    # The rest had no connection to the server.
+    "query_wait_timeout",
+    "client_login_timeout",
+    "no more connections allowed (max_client_conn)",
+    "client connections exceeded (max_",  # db_client_connections, user_client_connections
+    "pgbouncer cannot connect to server",  # in old versions
+    "server login has been failing, try again later",
+    # Newer versions say "cached error", and which: one of the server's, or one of these.
+    "connect failed",
+    "connect timeout",
+    "server DNS lookup failed",
+)
+_NOT_NOW = (*_SERVER_NOT_NOW, *_PGBOUNCER_LOST)
+_PROTOCOL_VIOLATION = "08P01"
 # One of the addresses of a host may have been refused, and another has answered.
 _LIBPQ_ANSWERS = (
     ":  ",
@@ -201,11 +229,11 @@ _LIBPQ_ANSWERS = (
 def _libpq(error: BaseException) -> str | None:
     """Return the meaning of psycopg's or psycopg2's errors."""
     state = look(error, "sqlstate") or look(error, "pgcode")
-    return _libpq_says(text(error)) if state is None else _SQLSTATES.get(state)
+    return _libpq_says(text(error)) if state is None else _state(state, text(error))
 
 
 def _libpq_says(words: str) -> str | None:
-    reasons = _LIBPQ_NOT_NOW if _libpq_answer(words) else (*_LIBPQ_NOT_NOW, *_LIBPQ_LOST)
+    reasons = _NOT_NOW if _libpq_answer(words) else (*_NOT_NOW, *_LIBPQ_LOST)
     return _LOST if any(reason in words for reason in reasons) else None
 
 
@@ -213,8 +241,15 @@ def _libpq_answer(words: str) -> bool:
     return any(answer in words for answer in _LIBPQ_ANSWERS)
 
 
+def _state(state: Any, words: str) -> str | None:
+    """Return the meaning of a SQLSTATE; *words* count only for the one that PgBouncer uses."""
+    if state == _PROTOCOL_VIOLATION:
+        return _LOST if any(reason in words for reason in _NOT_NOW) else None
+    return _SQLSTATES.get(state)
+
+
 def _pg8000(error: BaseException) -> str | None:
-    return _SQLSTATES.get(entry(first(error), "C"))
+    return _state(entry(first(error), "C"), text(error))
 
 
 def _mysql(error: BaseException) -> str | None:
@@ -279,7 +314,7 @@ def _odbc(error: BaseException) -> str | None:
         return _libpq_says(words)  # psqlODBC uses this state for all of these
     if state == "HYT00" and "Login timeout expired" in words:
         return _LOST
-    return _SQLSTATES.get(state)
+    return _state(state, words)
 
 
 def _oracle(error: BaseException) -> str | None:

@@ -1,9 +1,9 @@
 """Private database servers: each in a directory of its own, on a port of the loopback.
 
-Owns starting, stopping and killing PostgreSQL, MariaDB, Redis and RabbitMQ.  What is asked of them
-is left to the tests.  Debian has them: ``postgresql``, ``mariadb-server``,
-``redis-server``, ``rabbitmq-server``; the system's own instances are not touched.  Durations are
-seconds.
+Owns starting, stopping and killing PostgreSQL, PgBouncer, MariaDB, Redis and RabbitMQ.  What is
+asked of them is left to the tests.  Debian has them: ``postgresql``, ``pgbouncer``,
+``mariadb-server``, ``redis-server``, ``rabbitmq-server``; the system's own instances are not
+touched.  Durations are seconds.
 """
 
 from __future__ import annotations
@@ -245,6 +245,71 @@ class PostgreSQL(Server):
     def dsn(self) -> str:
         """The same with it."""
         return f"postgresql://{self.url}"
+
+
+class PgBouncer(Server):
+    """
+    Before a PostgreSQL server, with the same users and the same database.
+
+    Here, user ``secret`` has the password ``right``.  Database ``missing`` is known here, and not
+    to the server.  Settings are those of its own manual; a change counts from the next start on.
+    """
+
+    account = "postgres"
+    _stop_signal = signal.SIGTERM  # without waiting for clients; SIGINT would
+
+    def __init__(self, behind: PostgreSQL, **settings: str | int) -> None:
+        super().__init__()
+        self._behind = behind
+        self.settings: dict[str, str | int] = {
+            "pool_mode": "transaction",
+            # What asyncpg, psycopg2 and JDBC ask for at the start.
+            "ignore_startup_parameters": "extra_float_digits",
+            "auth_type": "hba",
+            "server_login_retry": 1,
+            **settings,
+        }
+
+    def _create(self) -> None:
+        said = self._run(_program("pgbouncer", "/usr/sbin"), "--version")
+        self.version = said.splitlines()[0]
+        (self.folder / "users").write_text('"tester" ""\n"secret" "right"\n')
+        everyone = "127.0.0.1/32"
+        rules = f"host all secret {everyone} md5\nhost all all {everyone} trust\n"
+        (self.folder / "hba").write_text(rules)
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": self.port,
+            "unix_socket_dir": "",
+            "auth_file": self.folder / "users",
+            "auth_hba_file": self.folder / "hba",
+            **self.settings,
+        }
+        lines = [f"{name} = {settings[name]}" for name in settings]
+        there = f"host=127.0.0.1 port={self._behind.port}"
+        names = [f"{name} = {there}" for name in ("postgres", "missing")]
+        file = self.folder / "pgbouncer.ini"
+        file.write_text("\n".join(["[databases]", *names, "[pgbouncer]", *lines, ""]))
+        return [_program("pgbouncer", "/usr/sbin"), str(file)]
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
+
+    @property
+    def address(self) -> str:
+        """For libpq."""
+        return self._behind.address.replace(f"port={self._behind.port} ", f"port={self.port} ")
+
+    @property
+    def url(self) -> str:
+        """Of the database, without the scheme."""
+        return f"tester@127.0.0.1:{self.port}/postgres"
 
 
 class MariaDB(Server):

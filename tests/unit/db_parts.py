@@ -54,13 +54,13 @@ def psycopg2(state: str | None = None, text: str = "", kind: str = "OperationalE
     return made(*names, args=(text,), pgcode=state)
 
 
-def asyncpg(state: str) -> Any:
+def asyncpg(state: str, text: str = "") -> Any:
     names = ("asyncpg.exceptions._base.PostgresError", "asyncpg.exceptions.SomeError")
-    return made(*names, sqlstate=state)
+    return made(*names, args=(text,), sqlstate=state)
 
 
-def pg8000(state: str) -> Any:
-    fields = {"S": "ERROR", "C": state, "M": "why"}
+def pg8000(state: str, text: str = "why") -> Any:
+    fields = {"S": "ERROR", "C": state, "M": text}
     return made("pg8000.exceptions.DatabaseError", args=(fields,))
 
 

@@ -55,7 +55,7 @@ SQLSTATES = {
     },
     "neither": {
         "00000": "successful_completion",
-        "08P01": "protocol_violation: the driver's fault",
+        "08P01": "protocol_violation: the driver's fault, unless PgBouncer says it",
         "0A000": "feature_not_supported",
         "22012": "division_by_zero",
         "23505": "unique_violation",
@@ -693,6 +693,140 @@ class TestLibpq:
         assert meaning(made(*names, "psycopg_pool.PoolClosed")) == "neither"
         assert meaning(made(*names, "psycopg_pool.TooManyRequests")) == "neither"
         assert meaning(made(*names, "psycopg.errors.PipelineAborted")) == "neither"
+
+
+class TestPgBouncer:
+    """It has one SQLSTATE, 08P01, for whatever it says itself: the text counts."""
+
+    # Under "cached error" is the reason for which it could not connect.
+    FAILING = "server login has been failing, cached error: {} (server_login_retry)"
+
+    DRIVERS = pytest.mark.parametrize(
+        "made_by",
+        [
+            lambda text: parts.psycopg("08P01", text),
+            lambda text: parts.psycopg2("08P01", text),
+            lambda text: parts.psycopg(None, f"connection failed: FATAL:  {text}"),
+            lambda text: parts.psycopg2(None, f"connection failed: ERROR:  {text}\n"),
+            lambda text: parts.psycopg2(None, f"connection failed: {text}"),  # old libpq
+            lambda text: parts.asyncpg("08P01", text),
+            lambda text: parts.pg8000("08P01", text),
+            lambda text: parts.odbc("08P01", f"FATAL: {text};\nThe connection has been lost (35)"),
+            lambda text: parts.odbc("08001", f"connection failed: FATAL:  {text}\n (101) (SQLX)"),
+        ],
+        ids=[
+            *("psycopg", "psycopg2", "psycopg connecting", "psycopg2 connecting", "old libpq"),
+            *("asyncpg", "pg8000", "pyodbc", "pyodbc connecting"),
+        ],
+    )
+
+    @DRIVERS
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "server conn crashed?",
+            "query timeout",
+            "query_timeout",
+            "idle transaction timeout",
+            "transaction timeout",
+            "client_idle_timeout",
+            "database configuration changed",
+            "database removed",
+            "suspend_timeout",
+            "server shutting down",
+        ],
+    )
+    def test_it_closes_the_connection(self, made_by, text):
+        """Whatever was in progress may have happened."""
+        assert meaning(made_by(text)) == "disconnected"
+
+    @DRIVERS
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "query_wait_timeout",
+            "client_login_timeout",
+            "client_login_timeout (server down)",
+            "no more connections allowed (max_client_conn)",
+            "client connections exceeded (max_db_client_connections)",
+            "client connections exceeded (max_user_client_connections)",
+            "pgbouncer cannot connect to server",
+            "server login has been failing, try again later (server_login_retry)",
+            *map(
+                FAILING.format,
+                [
+                    "connect failed",
+                    "connect timeout",
+                    "server DNS lookup failed",
+                    "server conn crashed?",
+                    "the database system is starting up",
+                ],
+            ),
+        ],
+    )
+    def test_it_has_no_connection_to_give(self, made_by, text):
+        """Nothing was run: the connection could not be made."""
+        assert meaning(made_by(text)) == "disconnected"
+
+    @DRIVERS
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "the database system is starting up",
+            "the database system is shutting down",
+            "sorry, too many clients already",
+            "terminating connection due to administrator command",
+        ],
+    )
+    def test_it_repeats_what_the_server_says(self, made_by, text):
+        """Of a failed login, and without the server's own SQLSTATE."""
+        assert meaning(made_by(text)) == "disconnected"
+
+    @DRIVERS
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "password authentication failed",
+            '"trust" authentication failed',
+            "no such user: x",
+            "no such database: x",
+            'database "x" does not exist',
+            'database "x" is disabled',
+            "bouncer config error",
+            "login rejected",
+            "not allowed",
+            "unsupported startup parameter: extra_float_digits",
+            "transaction blocks not allowed in statement pooling mode",
+            "invalid server parameter",
+            "prepared statement name is already in use",
+            FAILING.format('password authentication failed for user "x"'),
+            FAILING.format('database "x" does not exist'),
+        ],
+    )
+    def test_what_its_configuration_decides(self, made_by, text):
+        """Another attempt would be told the same."""
+        assert meaning(made_by(text)) == "neither"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "invalid frontend message type 90",
+            'bind message supplies 1 parameters, but prepared statement "x" requires 2',
+            "server closed the connection unexpectedly",  # libpq says so without a state
+        ],
+    )
+    def test_a_protocol_violation_of_ones_own(self, text):
+        """PostgreSQL's 08P01 may be the driver's fault, and the connection may still be there."""
+        for driver in (parts.psycopg, parts.psycopg2, parts.asyncpg, parts.pg8000, parts.odbc):
+            assert meaning(driver("08P01", text)) == "neither"
+
+    def test_other_states_do_not_look_at_the_text(self):
+        """A statement may well be about such words."""
+        text = "server conn crashed? query_wait_timeout"
+        for driver in (parts.psycopg, parts.psycopg2, parts.asyncpg, parts.pg8000, parts.odbc):
+            assert meaning(driver("22012", text)) == "neither"
+            assert meaning(driver("40001", text)) == "conflict"
 
 
 class TestDriversOwnErrors:
