@@ -156,13 +156,15 @@ def _check_filter(name: str, item: Any, whole: Any, rule: str) -> None:
 
 
 def predicate(name: str, value: Any, rule: str = "a predicate on the result, or None") -> Any:
-    """Return *value* if it is callable and not a coroutine function, or None."""
+    """Return *value* if it is callable, and not a coroutine or generator function, or None."""
     if value is None:
         return None
     if not callable(value):
         reject(TypeError, name, value, rule)
     if is_coroutine_function(value):
         reject(TypeError, name, value, f"{rule}; it is a coroutine function")
+    if is_generator_function(value):  # what it returns would always be true
+        reject(TypeError, name, value, f"{rule}; it is a generator function")
     return value
 
 
@@ -199,14 +201,14 @@ def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
     rule = "a callable that takes the Attempt, or an iterable of such callables"
     if value is None:
         return ()
-    if callable(value):
-        return (value,)
-    if not hasattr(value, "__iter__"):
+    if not callable(value) and not hasattr(value, "__iter__"):
         reject(TypeError, name, value, rule)
-    found = tuple(value)
+    found = (value,) if callable(value) else tuple(value)
     for hook in found:
         if not callable(hook):
             reject(TypeError, name, hook, rule)
+        if is_generator_function(hook):  # it would never run
+            reject(TypeError, name, hook, f"{rule}; it is a generator function")
     return found
 
 
@@ -332,6 +334,12 @@ def _is_marked(fn: Any) -> bool:
 def is_coroutine_function(fn: Any) -> bool:
     """Return whether *fn* returns a coroutine, also through partials, methods and objects."""
     return bool(flags_of(fn) & (COROUTINE | ITERABLE_COROUTINE))
+
+
+def is_generator_function(fn: Any) -> bool:
+    """Return whether *fn* is a generator function, async or not, and not an old coroutine."""
+    flags = flags_of(fn)
+    return bool(flags & (GENERATOR | ASYNC_GENERATOR)) and not flags & ITERABLE_COROUTINE
 
 
 def is_awaitable(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import types
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,23 @@ SHARE = "expected a share between 0 and 1"
 
 async def coroutine_function(*args):
     """What nobody could await where an answer is wanted at once."""
+
+
+def generator_function(*args):
+    """What nobody would iterate over."""
+    yield
+
+
+async def async_generator_function(*args):
+    """The same."""
+    yield
+
+
+GENERATOR_FUNCTIONS = [
+    generator_function,
+    async_generator_function,
+    functools.partial(generator_function, 1),
+]
 
 
 def refused(make, *args, **options):
@@ -271,6 +289,33 @@ SYNC_FORMS = {
     "a sync loop": lambda options: next(iter(retrying(**options))),
     "a sync block": enter,
 }
+
+
+class TestGeneratorFunctions:
+    """Calling one runs nothing of it, and returns what is always true."""
+
+    @pytest.mark.parametrize("fn", GENERATOR_FUNCTIONS)
+    @pytest.mark.parametrize("name", ["on", "unless", "until", "wait"])
+    def test_as_what_answers(self, name, fn):
+        """As one function, and among classes."""
+        assert refused(Policy, **{name: fn}).endswith("; it is a generator function")
+        if name in ("on", "unless"):
+            assert refused(Policy, **{name: (OSError, fn)}).endswith("; it is a generator function")
+
+    @pytest.mark.parametrize("fn", GENERATOR_FUNCTIONS)
+    @pytest.mark.parametrize("name", HOOK_FIELDS)
+    def test_as_a_hook(self, name, fn):
+        """Alone, and beside one that would run."""
+        shown = getattr(fn, "__name__", None) or repr(fn)
+        rule = "a callable that takes the Attempt, or an iterable of such callables"
+        said = f"TypeError: {name}={shown}: expected {rule}; it is a generator function"
+        assert refused(Policy, **{name: fn}) == said
+        assert refused(Policy, **{name: [print, fn]}) == said
+
+    def test_a_coroutine_of_the_old_kind(self):
+        """It is a generator function that is awaited."""
+        hook = types.coroutine(generator_function)
+        assert Policy(on_retry=hook).on_retry == (hook,)
 
 
 class TestSyncForms:
