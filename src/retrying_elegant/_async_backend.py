@@ -223,12 +223,11 @@ def is_unfinished(value: Any) -> bool:
     if is_coroutine(value):
         return True
     asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None:
-        if isinstance(value, getattr(asyncio, "Future", ())):
-            return True
-        running = getattr(asyncio, "_get_running_loop", None)
-        if running is not None and running() is not None:
-            return True
+    if isinstance(value, getattr(asyncio, "Future", ())):
+        return True
+    running = getattr(asyncio, "_get_running_loop", None)
+    if running is not None and running() is not None:
+        return True
     return _in_task_of("trio.lowlevel")
 
 

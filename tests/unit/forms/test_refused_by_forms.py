@@ -255,5 +255,42 @@ class TestTheWrongFor:
 
     def test_retrying_as_a_decorator(self):
         """@retry is meant."""
-        with pytest.raises(TypeError, match="did you mean `@retry"):
+        said = r"^retrying\(\.\.\.\) does not decorate: did you mean `@retry\(\.\.\.\)`\?$"
+        with pytest.raises(TypeError, match=said):
             retrying(3)(as_coroutine_function(fetch))
+
+
+class TestABlockInABlock:
+    """One `retrying` object is one block at a time."""
+
+    SAID = (
+        "this retrying object is in use as a block: write `{} retrying(...)` "
+        "with an object of its own for each"
+    )
+
+    def test_sync(self):
+        """With the statement to write."""
+        one = retrying(3)
+        with one as call:
+            call(int)
+            with pytest.raises(RuntimeError) as caught:
+                one.__enter__()
+        assert str(caught.value) == self.SAID.format("with")
+
+    def test_async(self):
+        """As above."""
+
+        async def main():
+            one = retrying(3)
+            async with one as call:
+                await call(int)
+                with pytest.raises(RuntimeError) as caught:
+                    await one.__aenter__()
+            return str(caught.value)
+
+        assert run_async(main()) == self.SAID.format("async with")
+
+    def test_one_that_has_not_begun(self):
+        """Leaving it does nothing, as an ExitStack may, whose last entry failed."""
+        assert retrying(3).__exit__(None, None, None) is False
+        assert run_async(retrying(3).__aexit__(None, None, None)) is False
