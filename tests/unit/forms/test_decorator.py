@@ -296,6 +296,15 @@ class TestCallables:
 class TestLooks:
     """Name and docstring stay as far as there are any."""
 
+    def test_of_a_function(self):
+        """What was set on it is there too."""
+
+        def fetch():
+            """The docstring."""
+
+        fetch.route = "/page"
+        assert retry(fetch).route == "/page"
+
     def test_of_a_cached_function(self):
         """The label of a policy is no name of the function."""
 

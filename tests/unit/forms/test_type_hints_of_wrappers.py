@@ -127,6 +127,32 @@ class TestTypeHints:
         assert decorated.__annotations__ == {}
         assert typing.get_type_hints(decorated) == {}
 
+    def test_of_a_class(self):
+        """Not those of what makes its objects."""
+
+        class Meta(type):
+            def __call__(cls, number: int) -> object:
+                return super().__call__()
+
+        class Made(metaclass=Meta):
+            """Made by a call of another class."""
+
+        assert retry(3)(Made).__annotations__ == {}
+
+    @pytest.mark.parametrize("annotations", [{"number": int}, {"return": None}], ids=str)
+    def test_of_an_object_that_has_them(self, annotations):
+        """They are taken as they are, and not evaluated a second time."""
+        fn = Object()
+        fn.__annotations__ = annotations
+        fn.__annotate__ = lambda _: pytest.fail("evaluated")
+        assert retry(3)(fn).__annotations__ == annotations
+
+    def test_of_an_object_that_fails_to_give_them(self):
+        """It has none."""
+        fn = Object()
+        fn.__annotate__ = lambda _: 1 / 0
+        assert retry(3)(fn).__annotations__ == {}
+
     def test_of_a_method(self):
         """In a class, decorated as a method, a class method and a static one."""
 

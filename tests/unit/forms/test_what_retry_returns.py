@@ -31,8 +31,17 @@ class TestTheDecorator:
     @pytest.mark.parametrize("use", [iter, list, lambda decorator: [*decorator]])
     def test_iterating_is_rejected(self, use):
         """A `for` over it means `retrying`."""
-        with pytest.raises(TypeError, match=r"did you mean.*retrying"):
+        with pytest.raises(TypeError, match=r"did you mean `retrying\(\.\.\.\)`\? This\b(?!\.)"):
             use(retry(3))
+
+    def test_entering_is_rejected(self):
+        """A `with` means `retrying` as well."""
+        with pytest.raises(TypeError) as refusal, retry(3):
+            pytest.fail("the block ran")
+        assert str(refusal.value) == (
+            "retry(...) decorates functions: did you mean `retrying(...)`, "
+            "as in `for attempt in retrying(...)` or `with retrying(...) as call`?"
+        )
 
 
 class TestMocks:
@@ -107,6 +116,14 @@ class TestAboveContextmanager:
 
         assert retry(noted()(lambda: "value"))() == "value"
         assert callable(retry(contextmanager))
+
+    def test_what_only_has_the_same_name(self):
+        """A function is recognized by its module, too."""
+
+        def helper():
+            return "value"
+
+        assert retry(helper)() == "value"
 
     def test_contextmanager(self):
         """It would only make the context manager; the message says to write it below."""

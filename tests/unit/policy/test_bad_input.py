@@ -221,8 +221,9 @@ class TestAgainstTheFunction:
     @pytest.mark.parametrize("thing", [3.5, "fetch", [ok]], ids=["a number", "a string", "a list"])
     def test_a_non_callable(self, thing):
         """`retry(3)(thing)` needs something to call."""
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError) as refusal:
             retry(3)(thing)
+        assert str(refusal.value) == f"fn={thing!r}: expected a callable"
 
     def test_attempt_timeout_on_a_sync_function(self):
         """It could not be seen there."""
