@@ -58,6 +58,21 @@ class TestLogger:
         assert "fetch" in last
         assert "some text" in last
 
+    def test_their_names(self, monkeypatch, caplog):
+        """Looked up at the first failure of the process."""
+        monkeypatch.setattr(_reporting, "_loggers", None)
+        with pytest.raises(Lost):
+            retry(2, wait=0)(Flaky([Lost]))()
+        names = [record.name for record in caplog.records]
+        assert names == ["retrying_elegant.retry", "retrying_elegant.give_up"]
+
+    def test_the_name_of_the_one_for_hooks(self, monkeypatch, caplog):
+        """The package's own."""
+        monkeypatch.setattr(_reporting, "_loggers", None)
+        hook = Flaky([Lost])
+        assert retry(on_success=lambda attempt: hook())(Flaky(["value"]))() == "value"
+        assert [record.name for record in caplog.records] == ["retrying_elegant"]
+
     def test_to_the_letter(self, way, lines, clock):
         """As the pages show them."""
         with pytest.raises(Lost):
