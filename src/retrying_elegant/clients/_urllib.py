@@ -17,7 +17,17 @@ from urllib.response import addinfourl
 from retrying_elegant import _sync
 from retrying_elegant._giveup import given_up, sign
 
-from ._shared import CUT_OFF, MOST_BYTES, Body, Exchange, Remains, Rules, TimeLimit, set_timeout
+from ._shared import (
+    CUT_OFF,
+    MOST_BYTES,
+    Body,
+    Exchange,
+    Remains,
+    Rules,
+    SyncAttempt,
+    TimeLimit,
+    set_timeout,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +100,23 @@ def _host(request: urllib.request.Request) -> str | None:
     return urlsplit(request.full_url).hostname
 
 
+class _Attempt(SyncAttempt):
+    """An attempt that may also fail because a handler after this one raises for the status."""
+
+    __slots__ = ()
+
+    def _set_aside(self) -> None:
+        self._exchange.set_aside()
+        if isinstance(self._error, HTTPError):
+            self._error.close()  # it holds the response, and the connection
+
+    _before_wait = _set_aside
+
+
 class _Exchange(Exchange):
     __slots__ = ("_open",)
+
+    kind = _Attempt
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import io
 import os
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -132,18 +133,29 @@ class TestSentTwice:
             asyncio.run(post(server.play(reply(status))))
         assert server.bodies == [b"data"] * count
 
+        responses = []
+
+        class Stop(threading.Event):
+            def wait(self, timeout=None):
+                assert responses[-1].closed
+                return False
+
         class RaiseForStatus(urllib.request.HTTPHandler):
             def http_open(self, request):
                 response = super().http_open(request)
+                responses.append(response)
                 raise urllib.error.HTTPError(
                     request.full_url, response.status, "", response.headers, response
                 )
 
+        policy = QUICK.replace(wait=0.001, stop=Stop())
         opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), RaiseForStatus(), clients.urllib(QUICK)
+            urllib.request.ProxyHandler({}), RaiseForStatus(), clients.urllib(policy)
         )
         with pytest.raises(urllib.error.HTTPError) as caught:
             opener.open(server.play(reply(status)), b"data", timeout=5)
+        assert not responses[-1].closed
+        assert caught.value.read() == b"ok"
         caught.value.close()
         assert server.bodies == [b"data"] * count
 
