@@ -54,9 +54,10 @@ def wrap(
                     kind = type(error)
                     if kind is not known and _decision.is_always_retried(policy, kind):
                         known = kind
+                    count = _async_backend.cancellations()
                     is_simple = (
                         kind is known
-                        and _async_backend.cancellations() <= before
+                        and count <= before
                         and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
                     )
                     if not is_simple and not await settle(attempt, error, before=before):
@@ -88,7 +89,7 @@ def wrap(
                         finally:
                             del intruder  # its traceback holds this frame
                     attempt._next(wait)
-                    before = _async_backend.cancellations()
+                    before = count  # a cancellation in the wait would have ended the call
                     continue
                 following = await next_attempt(attempt)
                 if following is None:

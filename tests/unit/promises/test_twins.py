@@ -35,15 +35,16 @@ DIFFERENCES = {
         + before = _async_backend.cancellations()
         + if type(value) is CoroutineType or _checks.is_awaitable(value):
         + value = value
+        + count = _async_backend.cancellations()
         - is_simple = kind is known and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
-        + is_simple = kind is known and _async_backend.cancellations() <= before and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
+        + is_simple = kind is known and count <= before and _decision.retry_simply(attempt, error, kind, _clock.time.monotonic())
         - if not is_simple and (not settle(attempt, error)):
         + if not is_simple and (not settle(attempt, error, before=before)):
         - if type(value) is not checked:
         - checked = check_result(value, name)
         - _clock.sleep(wait)
         + _async_backend.sleep(wait)
-        + before = _async_backend.cancellations()
+        + before = count
         + before = _async_backend.cancellations()
     """,  # noqa: E501 - as the line is written
     "run": """
