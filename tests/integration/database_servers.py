@@ -223,8 +223,8 @@ class PostgreSQL(Server):
 
         assert self._process is not None
         if self._process.poll() is not None:
-            # Right after a kill, its shared memory may still be in use.
-            assert "still in use" in self._log(), self._log()
+            # Right after a kill, its shared memory or its address may still be in use.
+            assert "in use" in self._log(), self._log()
             self.start()
         with contextlib.suppress(psycopg.OperationalError):
             psycopg.connect(self.address).close()
