@@ -106,7 +106,7 @@ class _Attempt(SyncAttempt):
     __slots__ = ()
 
     def _set_aside(self) -> None:
-        self._exchange.set_aside()
+        super()._set_aside()
         if isinstance(self._error, HTTPError):
             self._error.close()  # it holds the response, and the connection
 
