@@ -162,7 +162,7 @@ class TestInterrupted:
 class TestFinalizers:
     """A finalizer may close a handle."""
 
-    def test_it_is_closed(self):
+    def test_it_is_closed(self, no_collector):
         """By the cyclic collector, in the middle of whatever it interrupts."""
         told = []
 
