@@ -1,8 +1,8 @@
 """Settings of the documentation site: ``sphinx-build --builder html docs docs/_build/html``.
 
 Owns how the pages are put together and how the reference shows signatures and docstrings.
-Leaves links between pages and ``llms.txt`` to the modules in ``_extensions``, and the text to the
-pages, which read the same where no site is built.
+Leaves links between pages, the surroundings of the Chinese pages and ``llms.txt`` to the modules in
+``_extensions``, and the text to the pages, which read the same where no site is built.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "chinese",
     "links",
     "llms",
 ]

@@ -82,6 +82,17 @@ class TestReadmes:
         assert set(links(ENGLISH)) - {CHINESE.name} <= set(links(CHINESE))
 
 
+class TestChineseFrontPage:
+    """From its list of pages, the navigation of the Chinese pages is made."""
+
+    def test_it_lists_every_page(self):
+        """Those in Chinese, and those that exist in English only."""
+        docs = documents.ROOT / "docs"
+        listed = {(docs / "zh" / link).resolve() for link in links(docs / "zh" / "index.md")}
+        english = {page for page in docs.glob("*.md") if not (docs / "zh" / page.name).exists()}
+        assert {*(docs / "zh").glob("*.md"), *english} - listed == set()
+
+
 class TestShape:
     """The comparison sees what matters, and nothing else."""
 
