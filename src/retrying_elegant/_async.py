@@ -193,7 +193,10 @@ def expired(
     attempt._began = inf
     which = "attempt_timeout"
     if allowed != attempt._policy.attempt_timeout:
-        which = "timeout" if attempt._limit() == attempt._own_limit() else "deadline"
+        own, limit = attempt._own_limit(), attempt._limit()
+        # Not `==`: the timeout of a block is a deadline too, which is rounded differently.
+        is_own = own is not None and own - limit < 1e-6  # type: ignore[operator]  # then it is set
+        which = "timeout" if is_own else "deadline"
     seconds = f"{allowed:.3g}" if allowed < 999.5 else f"{allowed:.0f}"
     text = f"{attempt.name} took longer than the {seconds} s that {which} allowed"
     return _async_backend.expired(scope, error, text)

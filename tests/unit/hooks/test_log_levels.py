@@ -278,6 +278,30 @@ class TestAttemptTimeouts:
         with pytest.raises(TimeoutError, match=r" 30 s that timeout allowed"):
             run_async(main())
 
+    @pytest.mark.parametrize("timeout", [0.25, 0.3])
+    def test_the_timeout_of_a_block_that_is_rounded(self, clock, timeout):
+        """Its deadline is not exactly the start and the timeout."""
+        clock.now = 1000.1
+
+        async def main():
+            async with retrying(1, timeout=timeout, attempt_timeout=60) as call:
+                await call(hang)
+
+        with pytest.raises(TimeoutError, match=rf" {timeout} s that timeout allowed"):
+            run_async(main())
+
+    def test_a_deadline_that_is_left_meanwhile(self, clock):
+        """The attempt was cut to it when it began."""
+
+        async def main():
+            with deadline(3):
+                task = asyncio.create_task(retry(1, attempt_timeout=60)(hang)())
+                await asyncio.sleep(0)
+            await task
+
+        with pytest.raises(TimeoutError, match=r" 3 s that deadline allowed"):
+            run_async(main())
+
 
 class TestLoops:
     """The level is the policy's in every form."""
