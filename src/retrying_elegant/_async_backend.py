@@ -82,6 +82,8 @@ async def _wait_for(event: _clock.Event) -> None:
     try:
         await event.wait()
     except (RuntimeError, AttributeError) as error:  # asyncio's event finds no loop under trio
+        if type(error) not in (RuntimeError, AttributeError):
+            raise  # something else has raised it into the wait
         raise ForeignEventError(
             f"stop: the {type(event).__module__}.{type(event).__qualname__} belongs to another "
             f"event loop or library than the one that runs here ({error})"

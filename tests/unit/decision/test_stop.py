@@ -8,7 +8,7 @@ import pickle
 import threading
 
 import pytest
-from ways import Flaky, run_async
+from ways import GENERATORS, WAYS, Flaky, run_async
 
 from retrying_elegant import Policy, RetryBudget, RetryError, given_up, retry, retrying
 
@@ -19,6 +19,10 @@ class Lost(Exception):
 
 class Wrong(Exception):
     """Not retried in these tests."""
+
+
+EVERY = [*WAYS, *GENERATORS]
+EVERY_ASYNC = [way for way in EVERY if way.colour == "async"]
 
 
 @pytest.fixture
@@ -103,6 +107,53 @@ class TestOnceItIsSet:
         assert decorator_way.run(Flaky([Lost]), stop=event, fallback=reason) == "stopped"
 
 
+@pytest.mark.parametrize("way", GENERATORS, ids=repr)
+class TestGenerators:
+    """Until the first item, generator functions stop as everything else does."""
+
+    def test_it_was_set_before(self, way, event):
+        """One attempt is made."""
+        event.set()
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost) as caught:
+            way.run(flaky, wait=60, stop=event)
+        assert (given_up(caught.value).reason, flaky.calls) == ("stopped", 1)
+
+    def test_it_is_set_in_the_wait(self, way, event, own_waits):
+        """Which ends; the token is back, and the hook sees why."""
+        flaky, budget, reasons = Flaky([Lost, "value"]), RetryBudget(5), []
+
+        def wait(timeout):
+            event.set()
+            return True
+
+        async def main():
+            asyncio.get_running_loop().call_later(5, event.set)
+            return await way.start(flaky, **options)
+
+        options = {"wait": 60, "stop": event, "budget": budget}
+        options["on_give_up"] = lambda attempt: reasons.append(attempt.reason)
+        if way.colour == "sync":
+            own_waits.setattr(event, "wait", wait)
+        with pytest.raises(Lost):
+            run_async(main()) if way.colour == "async" else way.run(flaky, **options)
+        assert (reasons, flaky.calls, budget.tokens) == (["stopped"], 1, 5)
+
+    def test_the_wrong_kind(self, way):
+        """When it is decorated."""
+
+        def items():
+            yield
+
+        async def items_async():
+            yield
+
+        function = items if way.colour == "sync" else items_async
+        wrong, right = (asyncio, threading) if way.colour == "sync" else (threading, asyncio)
+        with pytest.raises(TypeError, match=rf"stop=.*such as {right.__name__}\.Event\(\)$"):
+            retry(stop=wrong.Event())(function)
+
+
 class TestInAWait:
     """A wait in progress ends immediately."""
 
@@ -158,18 +209,25 @@ class TestInAWait:
             run_async(main()) if way.colour == "async" else way.run(flaky, wait=60, stop=event)
         assert (given_up(caught.value).reason, flaky.calls) == ("stopped", 1)
 
-    def test_its_token_is_put_back(self, sync_way, own_waits):
+    def test_its_token_is_put_back(self, way, event, own_waits):
         """The retry that it was taken for is not made."""
 
-        class Stop(threading.Event):
-            def wait(self, timeout=None):
-                self.set()
-                return True
+        def wait(timeout):
+            event.set()
+            return True
+
+        async def main():
+            asyncio.get_running_loop().call_later(5, event.set)
+            return await way.start(Flaky([Lost]), wait=60, stop=event, budget=budget)
 
         budget = RetryBudget(10)
-        with pytest.raises(Lost):
-            sync_way.run(Flaky([Lost]), wait=60, stop=Stop(), budget=budget)
-        assert budget.tokens == 10
+        if way.colour == "sync":
+            own_waits.setattr(event, "wait", wait)
+        with pytest.raises(Lost) as caught:
+            if way.colour == "async":
+                run_async(main())
+            way.run(Flaky([Lost]), wait=60, stop=event, budget=budget)
+        assert (given_up(caught.value).reason, budget.tokens) == ("stopped", 10)
 
     def test_one_that_is_never_set_changes_nothing(self, way, event, own_waits):
         """The wait is slept, and the next attempt made."""
@@ -186,13 +244,15 @@ class TestInAWait:
         """Is not begun."""
         assert way.run(Flaky([Lost, "value"]), wait=0, stop=event) == "value"
 
-    def test_of_another_process(self):
-        """An event of multiprocessing, which is shared with it."""
+    def test_of_another_process(self, sync_way, own_waits):
+        """An event of multiprocessing, which is shared with it, and set in a wait."""
         event = multiprocessing.get_context("fork").Event()
-        event.set()
+        setting = threading.Thread(target=event.set)
+        flaky = Flaky([Lost, "value"])
         with pytest.raises(Lost) as caught:
-            retry(stop=event)(Flaky([Lost]))()
-        assert given_up(caught.value).reason == "stopped"
+            sync_way.run(flaky, wait=60, stop=event, on_retry=lambda attempt: setting.start())
+        setting.join()
+        assert (given_up(caught.value).reason, flaky.calls) == ("stopped", 1)
 
 
 class TestWhoseWaitRaises:
@@ -214,12 +274,42 @@ class TestWhoseWaitRaises:
             async_way.run(flaky, wait=60, stop=event)
         assert flaky.calls == 1
 
-    def test_of_another_event_loop(self, async_way, own_waits):
-        """RuntimeError that says so; the attempt's error is in its context."""
-        event = self.event_that_raises(RuntimeError("bound to a different event loop"))
-        with pytest.raises(RuntimeError, match=r"stop: the .*Event belongs to another") as caught:
-            async_way.run(Flaky([Lost, "value"]), wait=60, stop=event)
-        assert str(caught.value.__cause__) == "bound to a different event loop"
+    @pytest.mark.parametrize("way", EVERY_ASYNC, ids=repr)
+    def test_of_another_event_loop(self, way, own_waits):
+        """RuntimeError that says so; its context is the attempt's error, and the token is back."""
+        event, error, budget, ends = asyncio.Event(), Lost("down"), RetryBudget(5), []
+
+        async def elsewhere():
+            async with asyncio.timeout(1):
+                await event.wait()
+
+        def end(attempt):
+            ends.append((attempt.number, attempt.reason, attempt.next_wait))
+
+        with pytest.raises(TimeoutError):
+            run_async(elsewhere())
+        with pytest.raises(
+            RuntimeError, match=r"^stop: the asyncio\.locks\.Event belongs"
+        ) as caught:
+            way.run(Flaky([error]), wait=60, stop=event, budget=budget, on_give_up=end)
+        assert caught.value.__context__ is error
+        assert "bound to a different event loop" in str(caught.value.__cause__)
+        assert given_up(caught.value) is None
+        assert (budget.tokens, ends) == (5, [(1, None, None)])
+
+    @pytest.mark.parametrize("way", EVERY_ASYNC, ids=repr)
+    def test_what_something_else_raises_into_it(self, way, own_waits):
+        """A RuntimeError of its own kind is an interruption, as in a wait without an event."""
+
+        class Limit(RuntimeError):
+            pass
+
+        limit, error = Limit("soft"), Lost("down")
+        with pytest.raises(Limit) as caught:
+            way.run(Flaky([error]), wait=60, stop=self.event_that_raises(limit))
+        assert caught.value is limit
+        assert limit.__context__ is error
+        assert given_up(limit).reason == "interrupted"
 
     def test_the_end_of_an_iterator(self, own_waits):
         """It would end the loop as if all were well."""
