@@ -284,6 +284,10 @@ class Loop:
                     return
                 attempt = following
                 yield attempt
+        except GeneratorExit:
+            if policy.budget is not None:  # without one, `next_wait` stays as it was decided
+                _decision.leave(attempt)
+            raise
         except BaseException:
             _decision.leave(attempt)
             raise

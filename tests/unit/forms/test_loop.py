@@ -8,7 +8,7 @@ import weakref
 import pytest
 from ways import Flaky, run_async
 
-from retrying_elegant import Policy, _attempt, retrying
+from retrying_elegant import Policy, RetryBudget, _attempt, retrying
 
 
 class Lost(Exception):
@@ -174,25 +174,31 @@ class TestPasses:
             break
         assert events == []
 
-    def test_a_loop_left_between_passes_has_been_told_the_wait(self):
-        """Without a budget, to which a token returns, `next_wait` is what it would have slept."""
-        for attempt in retrying(wait=7):
+    @pytest.mark.parametrize("budget", [None, RetryBudget(9)], ids=["no budget", "a budget"])
+    @pytest.mark.parametrize("failures", [1, 2, 3])
+    def test_a_loop_left_between_passes_has_been_told_the_wait(self, failures, budget):
+        """`next_wait` is what it would have slept; with a budget None, for the token returns."""
+        for attempt in retrying(wait=7, budget=budget):
             with attempt:
                 raise Lost
-            break
-        assert attempt.next_wait == 7
+            if attempt.number == failures:
+                break
+        assert attempt.next_wait == (7 if budget is None else None)
 
-    def test_an_async_loop_left_between_passes_has_been_told_the_wait(self):
+    @pytest.mark.parametrize("budget", [None, RetryBudget(9)], ids=["no budget", "a budget"])
+    @pytest.mark.parametrize("failures", [1, 2, 3])
+    def test_an_async_loop_left_between_passes_has_been_told_the_wait(self, failures, budget):
         """Likewise."""
 
         async def main():
-            async for attempt in retrying(wait=7):
+            async for attempt in retrying(wait=7, budget=budget):
                 async with attempt:
                     raise Lost
-                break
+                if attempt.number == failures:
+                    break
             return attempt.next_wait
 
-        assert run_async(main()) == 7
+        assert run_async(main()) == (7 if budget is None else None)
 
     def test_a_success_stays_one_when_the_rest_of_the_pass_breaks(self):
         """One ending, and no pass after it."""
