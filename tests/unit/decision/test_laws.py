@@ -24,7 +24,7 @@ from laws_parts import (
     unwatched,
     without_raising,
 )
-from ways import WAYS
+from ways import GENERATORS, WAYS
 
 from retrying_elegant import backoff
 
@@ -70,6 +70,14 @@ class TestDecision:
     def test_where_only_callables_observe_it(self, some_way, rules, calls, bounds):
         """Filters, `until` and wait callables, without hooks."""
         laws_hold(some_way, rules, calls, bounds, watched=False)
+
+    @pytest.mark.parametrize("way", GENERATORS, ids=repr)
+    @given(rules, calls, st.just([]) | bounds, chances)
+    def test_of_generator_functions(self, way, rules, calls, bounds, chance):
+        """Until their first item; they take neither `until` nor `reset_after`."""
+        for rule, *rest in [(rules, calls, bounds), simple_case(chance), long_case(chance)]:
+            fitting = rule._replace(polls=False, reset_after=None)
+            laws_hold(way, fitting, *rest, watched=chance.random() < 0.7)
 
     @given(rules, calls, st.just([]) | bounds)
     def test_without_raising(self, some_way, rules, calls, bounds):
