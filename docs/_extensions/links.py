@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 # Pages that define or list names, rather than use them.
-LEFT_ALONE = {"reference", "changelog", "coming-from"}
+LEFT_ALONE = {"reference", "changelog"}
 NAMES = names.public()
 PACKAGE = "retrying_elegant"
 
@@ -38,9 +38,9 @@ class NamesInProse(SphinxTransform):
             return
         seen: set[tuple[int, str]] = set()
         for literal in list(self.document.findall(nodes.literal)):
-            name = names.mentioned(literal.astext(), NAMES)
+            name = names.mentioned(literal.astext(), NAMES, self.env.docname)
             section = _above(literal, (nodes.section,))
-            if name in names.NOT_OURS.get(self.env.docname, ()):
+            if self.env.docname == "coming-from" and not _ours(literal):
                 continue
             if name is None or _above(literal, self._INSIDE) or (id(section), name) in seen:
                 continue
@@ -62,6 +62,18 @@ def _above(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> nodes.Node 
         if isinstance(node, kinds):
             return node
     return None
+
+
+def _ours(literal: nodes.Node) -> bool:
+    """Whether it is on our side of the page about other libraries, or below its tables."""
+    entry = _above(literal, (nodes.entry,))
+    if entry is not None:
+        return entry.parent.index(entry) == 1
+    section: nodes.Node | None = literal
+    while (section := _above(section, (nodes.section,))) is not None:
+        if "what-people-search-for" in section["ids"]:
+            return True
+    return False
 
 
 def _guides(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: Any) -> None:

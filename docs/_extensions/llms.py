@@ -47,7 +47,8 @@ def _shown(parameter: inspect.Parameter) -> bool:
 
 def _text(parameters: list[inspect.Parameter]) -> str:
     bare = [each.replace(annotation=each.empty) for each in parameters]
-    return str(inspect.Signature(bare)).replace("<class 'Exception'>", "Exception")
+    text = str(inspect.Signature(bare)).replace("<class 'Exception'>", "Exception")
+    return text.replace("log_level=30", "log_level=logging.WARNING")
 
 
 def _docstring(value: object) -> str:

@@ -33,19 +33,31 @@ GUIDES = {
     "testing": ("testing",),
     "instrumentation": ("observing", "at-scale"),
 }
-# What pages call an object of these classes.
-CALLED = {"attempt": "Attempt", "a": "Attempt", "policy": "Policy", "budget": "RetryBudget"}
+# What pages call an object of these classes; what they write after a mere dot is of a policy.
+CALLED = {
+    "": "Policy",
+    "a": "Attempt",
+    "attempt": "Attempt",
+    "budget": "RetryBudget",
+    "current": "deadline",
+    "NET": "Policy",
+    "policy": "Policy",
+}
+# Whose names these pages write alone: `constant(2)` on the page about backoff.
+ALONE = {"backoff": "backoff", "budgets": "RetryBudget", "observing": "instrumentation"}
 
 # What these pages call by the name of ours is of another library or program.
 NOT_OURS = {
     "clients": {"RetryError"},
+    "coming-from": {"RetryError"},
     "web": {"RetryError"},
     "command-line": {"retry"},
     "performance": {"retrying"},
 }
 
 _DOTTED = re.compile(
-    r"(?:@|raise |[a-z_]+=)?(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)(?:\(.*\))?", re.DOTALL
+    r"(?:@|raise |[a-z_]+=)?(?P<name>(?:[A-Za-z_]\w*)?(?:\.[A-Za-z_]\w*)?)(?:\(.*\)|\[.*\])?",
+    re.DOTALL,
 )
 
 
@@ -85,8 +97,8 @@ def public() -> dict[str, object]:
     }
 
 
-def mentioned(text: str, names: dict[str, object]) -> str | None:
-    """Return which of *names* the code *text* is about, if any: ``policy.preview()``."""
+def mentioned(text: str, names: dict[str, object], page: str = "") -> str | None:
+    """Return which of *names* the code *text* on *page* is about, if any: ``policy.preview()``."""
     match = _DOTTED.fullmatch(text.strip())
     if match is None:
         return None
@@ -94,7 +106,10 @@ def mentioned(text: str, names: dict[str, object]) -> str | None:
     first, dot, rest = name.partition(".")
     if dot and first in CALLED:
         name = f"{CALLED[first]}.{rest}"
-    return name if name in names else None
+    for each in (f"{ALONE.get(page)}.{name}", name):
+        if each in names and each not in NOT_OURS.get(page, ()):
+            return each
+    return None
 
 
 def guides(name: str) -> tuple[str, ...]:

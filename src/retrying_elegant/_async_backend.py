@@ -1,6 +1,6 @@
 """Async backend: sleeps, timeouts and cancellation under asyncio or trio.
 
-Owns the choice between the two libraries, which is made at run time each time, and imports neither
+Owns the choice between the two libraries, which is made each time, at run time, and imports neither
 before it runs.  Seconds are floats.
 """
 

@@ -1,4 +1,4 @@
-"""Policy: the frozen settings of retrying.
+"""Policy: the frozen settings for retries.
 
 Owns the fields, their checks at definition and their value semantics.  Holds no state of any
 call and reads no clock: what the fields mean for a call is decided in ``decision``.
@@ -99,7 +99,7 @@ UNSET: Any = object()
 @frozen
 class Policy(Value):
     """
-    The settings of retrying: a value to name, share, compare, pickle and build on.
+    Settings for retries: a value to name, share, compare, pickle and build on.
 
     A policy holds no state of any call, so any number of threads and tasks may use
     one at once.  Durations are seconds, as numbers or as ``timedelta``.

@@ -166,7 +166,7 @@ def demo(stream: TextIO) -> int:
         if server.trouble is None:
             raise
         text = one_line(str(server.trouble))
-        print(f"{PROGRAM}: the server of the demonstration cannot run: {text}", file=sys.stderr)
+        print(f"{PROGRAM}: the demonstration server cannot run: {text}", file=sys.stderr)
         return 1
     return 0
 

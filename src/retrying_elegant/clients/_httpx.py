@@ -127,7 +127,9 @@ def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) 
 def _alive(client: Any) -> Any:
     found = client()
     if found is None:
-        raise ReferenceError("the client is gone: keep it, and not only its method `send`")
+        raise ReferenceError(
+            "the client is gone: keep a reference to it, not only to its method `send`"
+        )
     return found
 
 

@@ -318,7 +318,7 @@ sys.exit(main.main(["demo"]))
         )
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            "retrying-elegant: the server of the demonstration cannot run: can't start new thread\n"
+            "retrying-elegant: the demonstration server cannot run: can't start new thread\n"
         )
 
 

@@ -63,6 +63,34 @@ class TestMentions:
         """Other code is left alone."""
         assert names.mentioned(code, NAMES) is None
 
+    @pytest.mark.parametrize(
+        ("code", "page", "name"),
+        [
+            ("constant(2)", "backoff", "backoff.constant"),
+            ("constant(2)", "choosing", None),
+            ("capacity", "budgets", "RetryBudget.capacity"),
+            (".replace", "libraries", "Policy.replace"),
+            ("attempt.args[0]", "clients", "Attempt.args"),
+            ("retry", "start", "retry"),
+            ("retry", "command-line", None),
+        ],
+    )
+    def test_on_a_page(self, code, page, name):
+        """A page writes its own names without their module; some are not ours there."""
+        assert names.mentioned(code, NAMES, page) == name
+
+    def test_every_name_is_mentioned(self):
+        """In the prose of a guide, so that a guide leads to each entry of the reference."""
+        found = set()
+        for path in (documents.ROOT / "docs").glob("*.md"):
+            if path.stem not in {"reference", "contract", "changelog", "coming-from"}:
+                text = re.sub(
+                    r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.S | re.M
+                )
+                codes = re.findall(r"`([^`]+)`", text)
+                found |= {names.mentioned(code, NAMES, path.stem) for code in codes}
+        assert set(NAMES) - found == set()
+
 
 class TestLlms:
     """llms.txt: everything public, examples that run, and equivalents for other libraries."""

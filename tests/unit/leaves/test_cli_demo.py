@@ -131,9 +131,7 @@ class TestDemoCannotRun:
 
         monkeypatch.setattr(threading.Thread, "start", limited)
 
-    MESSAGE = (
-        "retrying-elegant: the server of the demonstration cannot run: can't start new thread\n"
-    )
+    MESSAGE = "retrying-elegant: the demonstration server cannot run: can't start new thread\n"
 
     def test_no_threads(self, monkeypatch, capsys):
         """As in a browser, or at the limit of a user's processes."""
