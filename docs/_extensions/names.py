@@ -50,6 +50,7 @@ ALONE = {"backoff": "backoff", "budgets": "RetryBudget", "observing": "instrumen
 NOT_OURS = {
     "clients": {"RetryError"},
     "coming-from": {"RetryError"},
+    "observing": {"retrying"},
     "web": {"RetryError"},
     "command-line": {"retry"},
     "performance": {"retrying"},

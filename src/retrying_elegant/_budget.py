@@ -28,9 +28,9 @@ class RetryBudget:
 
     It starts full.  First attempts are free.  A retry takes one token when it is decided; if none
     is left, the policy gives up immediately, with the reason ``"budget"``.  Every successful
-    call adds *refill*, up to *capacity*.  Under any interleaving of threads and tasks, retries
-    therefore never exceed ``capacity + refill * successes``: an outage ends them, instead of being
-    multiplied by them.
+    call adds *refill*, up to *capacity*, and so does every healthy attempt (see ``reset_after``).
+    Under any interleaving of threads and tasks, retries therefore never exceed ``capacity + refill
+    * successes``: an outage ends them, instead of being multiplied by them.
 
     Args:
         capacity: The maximum number of tokens: how many retries are possible without a
@@ -40,6 +40,10 @@ class RetryBudget:
 
     Raises:
         ValueError: *capacity* or *refill* is out of range.
+
+    Source:
+        The retry throttling of gRPC's proposal A6; and the per-client retry budget of "Handling
+        Overload", chapter 21 of *Site Reliability Engineering*, 2016.
 
     Budgets are equal only to themselves.  Pickling or copying one creates a new,
     full bucket of the same size: a budget belongs to one process.
