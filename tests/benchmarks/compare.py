@@ -11,6 +11,7 @@ that does nothing.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import importlib.metadata
 import logging
@@ -24,7 +25,7 @@ import by_hand
 from timing import Effort, nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     Call = Callable[[Callable[[], Any]], Any]  # calls a function under the defaults
 
@@ -69,6 +70,20 @@ CALLS: dict[str, Call] = {
     "stamina": stamina,
     "backoff": backoff,
 }
+
+
+def loops() -> dict[str, Iterable[Any]]:
+    """Make the loop around a block, of each library that has one."""
+    import stamina
+    import tenacity
+
+    from retrying_elegant import retrying
+
+    return {
+        "retrying_elegant": retrying(),
+        "tenacity": tenacity.Retrying(),
+        "stamina": stamina.retry_context(on=Exception),
+    }
 
 
 class Watched:
@@ -122,6 +137,63 @@ def behavior(call: Call) -> dict[str, str]:
         if getattr(error, "__notes__", None)
         else "no",
         "traceback frames of the library": "-" if endless else str(len(own)),
+    }
+
+
+def once() -> Callable[[], Any]:
+    """Return a function that fails only when it is first called."""
+    errors = [ConnectionError("no answer")]
+
+    def fails() -> None:
+        if errors:
+            raise errors.pop()
+
+    return fails
+
+
+def forms(name: str, call: Call) -> dict[str, str]:
+    """What is retried besides functions: each of these fails once."""
+
+    def survives(run: Callable[[], Any]) -> bool:
+        with mock.patch("time.sleep"):
+            try:
+                run()
+            except ConnectionError:
+                return False
+        return True
+
+    def coroutine(fails: Callable[[], Any]) -> Callable[[], Any]:
+        async def fetch() -> None:
+            fails()
+
+        return lambda: asyncio.run(call(fetch))
+
+    def generator(early: Callable[[], Any], late: Callable[[], Any]) -> Callable[[], Any]:
+        def items() -> Iterator[int]:
+            early()
+            yield 1
+            late()
+
+        return lambda: list(call(items))
+
+    def block(fails: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> None:
+            for attempt in loops()[name]:
+                with attempt:
+                    fails()
+
+        return run
+
+    started_over = survives(generator(bool, once()))
+    until_the_first = survives(generator(once(), bool))
+    return {
+        "retries coroutine functions": "yes" if survives(coroutine(once())) else "no",
+        "retries generators": "starts over"
+        if started_over
+        else "until the first item"
+        if until_the_first
+        else "no",
+        "retries a block in place": "yes" if name in loops() and survives(block(once())) else "no",
     }
 
 
@@ -198,7 +270,7 @@ def needs(package: str) -> dict[str, str]:
 def main() -> None:
     """Print the table."""
     logging.disable()
-    columns = {name: behavior(call) for name, call in CALLS.items()}
+    columns = {name: behavior(call) | forms(name, call) for name, call in CALLS.items()}
     for name, found in costs().items():
         columns[name] |= found
     for name in columns:

@@ -194,11 +194,11 @@ class TestComparison:
     """The table in the README is that of ``compare.py``."""
 
     def test_what_each_library_does(self):
-        """Attempts, waits, error, note, frames: as shown, cell by cell. Costs are not compared."""
+        """Attempts, waits, error, note, frames, forms: cell by cell. Costs are not compared."""
         readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
         lines = [line[1:-1].split("|") for line in readme.splitlines() if line[:2] == "| "]
         (_, *names), *rows = [[cell.strip() for cell in cells] for cells in lines]
         shown = {label: dict(zip(names, cells, strict=True)) for label, *cells in rows}
         for name, call in compare.CALLS.items():
-            for label, found in compare.behavior(call).items():
+            for label, found in (compare.behavior(call) | compare.forms(name, call)).items():
                 assert shown[label][name] == found, (name, label)
