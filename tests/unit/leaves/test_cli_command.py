@@ -262,7 +262,7 @@ class TestBrokenPipe:
 class TestOrphans:
     """As the first process of a container it collects what others have left behind."""
 
-    @pytest.mark.usefixtures("no_signal_is_ignored")
+    @pytest.mark.usefixtures("no_signal_is_ignored", "no_collector")
     def test_they_are_collected(self, monkeypatch):
         """And the command's own end is not lost."""
         if not hasattr(os, "waitid"):

@@ -194,7 +194,7 @@ class TestResetAfter:
         assert shell("", *self.OPTIONS, "--attempt-timeout", "100") == 124
 
 
-@pytest.mark.usefixtures("system", "no_signal_is_ignored")
+@pytest.mark.usefixtures("system", "no_signal_is_ignored", "no_collector")
 class TestSignals:
     """Signals reach the command; after one, no further attempt is made."""
 

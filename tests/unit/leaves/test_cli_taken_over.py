@@ -11,7 +11,8 @@ from cli_parts import shell
 
 from retrying_elegant.cli import report, signals
 
-pytestmark = pytest.mark.usefixtures("no_signal_is_ignored")
+# A handler that runs in a callback of the collector, as Hypothesis has one, cannot raise.
+pytestmark = pytest.mark.usefixtures("no_signal_is_ignored", "no_collector")
 
 
 class FakeCommand:
