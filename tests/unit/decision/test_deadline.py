@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ways import Flaky, as_coroutine_function, run_async
+from ways import GENERATORS, WAYS, Flaky, as_coroutine_function, run_async
 
 from retrying_elegant import deadline, given_up, retry, retrying
 from retrying_elegant.backoff import constant
@@ -108,11 +108,14 @@ class TestRetriesInside:
 class TestAttemptTimeout:
     """`attempt_timeout` is cut to what is left of it."""
 
-    def test_it_is_cut(self, async_way, clock):
+    @pytest.mark.parametrize(
+        "way", [way for way in (*WAYS, *GENERATORS) if way.colour == "async"], ids=repr
+    )
+    def test_it_is_cut(self, way, clock):
         """Here to 3 seconds of 60."""
         with deadline(10), pytest.raises(TimeoutError, match=r"the 3 s that deadline") as caught:
             clock.tick(7)
-            async_way.run(lambda: asyncio.sleep(3600), 1, attempt_timeout=60)
+            way.run(lambda: asyncio.sleep(3600), 1, attempt_timeout=60)
         assert given_up(caught.value).reason == "attempts"
 
     def test_with_nothing_left(self, async_way, clock):
@@ -334,6 +337,21 @@ class TestBlocks:
         with contextlib.suppress(Lost), retrying(1, timeout=10, raises=raises) as call:
             call(Flaky([Lost]))
         assert deadline.current() is None
+
+    def test_left_in_another_context(self, clock):
+        """A generator that is inside a block is closed elsewhere: its consumer is free again."""
+
+        async def inside():
+            async with retrying(timeout=10) as call:
+                yield await call(as_coroutine_function(deadline.current))
+
+        async def main():
+            generator = inside()
+            assert await anext(generator) is deadline.current()
+            await asyncio.create_task(generator.aclose())
+            return deadline.current()
+
+        assert run_async(main()) is None
 
     @pytest.mark.parametrize(("outer", "inner"), [(5, 10), (10, 5)])
     def test_the_earlier_applies(self, clock, outer, inner):

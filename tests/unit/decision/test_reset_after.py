@@ -201,6 +201,10 @@ class TestGenerators:
         def generator():
             yield
 
+        async def async_generator():
+            yield
+
         why = "which is retried only until its first item"
-        with pytest.raises(TypeError, match=rf"^reset_after=60\.0: expected None .*, {why}$"):
-            retry(reset_after=60)(generator)
+        for function in (generator, async_generator):
+            with pytest.raises(TypeError, match=rf"^reset_after=60\.0: expected None .*, {why}$"):
+                retry(reset_after=60)(function)

@@ -28,6 +28,10 @@ EVERY_ASYNC = [way for way in EVERY if way.colour == "async"]
 @pytest.fixture
 def event(way):
     """An event of the kind that the form takes."""
+    return event_for(way)
+
+
+def event_for(way):
     return threading.Event() if way.colour == "sync" else asyncio.Event()
 
 
@@ -101,27 +105,29 @@ class TestOnceItIsSet:
 
     def test_a_fallback_applies(self, decorator_way):
         """As to attempts that are used up."""
-        event = threading.Event() if decorator_way.colour == "sync" else asyncio.Event()
+        event = event_for(decorator_way)
         event.set()
         reason = lambda attempt: attempt.reason  # noqa: E731 - shown by what it returns
         assert decorator_way.run(Flaky([Lost]), stop=event, fallback=reason) == "stopped"
 
 
-@pytest.mark.parametrize("way", GENERATORS, ids=repr)
+@pytest.mark.parametrize("kind", GENERATORS, ids=repr)
 class TestGenerators:
     """Until the first item, generator functions stop as everything else does."""
 
-    def test_it_was_set_before(self, way, event):
+    def test_it_was_set_before(self, kind):
         """One attempt is made."""
+        event = event_for(kind)
         event.set()
         flaky = Flaky([Lost, "value"])
         with pytest.raises(Lost) as caught:
-            way.run(flaky, wait=60, stop=event)
+            kind.run(flaky, wait=60, stop=event)
         assert (given_up(caught.value).reason, flaky.calls) == ("stopped", 1)
 
-    def test_it_is_set_in_the_wait(self, way, event, own_waits):
+    def test_it_is_set_in_the_wait(self, kind, own_waits):
         """Which ends; the token is back, and the hook sees why."""
-        flaky, budget, reasons = Flaky([Lost, "value"]), RetryBudget(5), []
+        event, reasons = event_for(kind), []
+        flaky, budget = Flaky([Lost, "value"]), RetryBudget(5)
 
         def wait(timeout):
             event.set()
@@ -129,17 +135,17 @@ class TestGenerators:
 
         async def main():
             asyncio.get_running_loop().call_later(5, event.set)
-            return await way.start(flaky, **options)
+            return await kind.start(flaky, **options)
 
         options = {"wait": 60, "stop": event, "budget": budget}
         options["on_give_up"] = lambda attempt: reasons.append(attempt.reason)
-        if way.colour == "sync":
+        if kind.colour == "sync":
             own_waits.setattr(event, "wait", wait)
         with pytest.raises(Lost):
-            run_async(main()) if way.colour == "async" else way.run(flaky, **options)
+            run_async(main()) if kind.colour == "async" else kind.run(flaky, **options)
         assert (reasons, flaky.calls, budget.tokens) == (["stopped"], 1, 5)
 
-    def test_the_wrong_kind(self, way):
+    def test_the_wrong_kind(self, kind):
         """When it is decorated."""
 
         def items():
@@ -148,8 +154,8 @@ class TestGenerators:
         async def items_async():
             yield
 
-        function = items if way.colour == "sync" else items_async
-        wrong, right = (asyncio, threading) if way.colour == "sync" else (threading, asyncio)
+        function = items if kind.colour == "sync" else items_async
+        wrong, right = (asyncio, threading) if kind.colour == "sync" else (threading, asyncio)
         with pytest.raises(TypeError, match=rf"stop=.*such as {right.__name__}\.Event\(\)$"):
             retry(stop=wrong.Event())(function)
 
@@ -256,7 +262,7 @@ class TestInAWait:
 
 
 class TestWhoseWaitRaises:
-    """An async event whose own wait does not work."""
+    """An event whose own wait does not work."""
 
     @staticmethod
     def event_that_raises(error):
@@ -297,19 +303,24 @@ class TestWhoseWaitRaises:
         assert given_up(caught.value) is None
         assert (budget.tokens, ends) == (5, [(1, None, None)])
 
-    @pytest.mark.parametrize("way", EVERY_ASYNC, ids=repr)
+    @pytest.mark.parametrize("way", EVERY, ids=repr)
     def test_what_something_else_raises_into_it(self, way, own_waits):
         """A RuntimeError of its own kind is an interruption, as in a wait without an event."""
 
         class Limit(RuntimeError):
             pass
 
-        limit, error = Limit("soft"), Lost("down")
+        class Event(threading.Event):
+            def wait(self, timeout=None):
+                raise limit
+
+        limit, error, budget = Limit("soft"), Lost("down"), RetryBudget(5)
+        event = Event() if way.colour == "sync" else self.event_that_raises(limit)
         with pytest.raises(Limit) as caught:
-            way.run(Flaky([error]), wait=60, stop=self.event_that_raises(limit))
+            way.run(Flaky([error]), wait=60, stop=event, budget=budget)
         assert caught.value is limit
         assert limit.__context__ is error
-        assert given_up(limit).reason == "interrupted"
+        assert (given_up(limit).reason, budget.tokens) == ("interrupted", 5)
 
     def test_the_end_of_an_iterator(self, own_waits):
         """It would end the loop as if all were well."""
