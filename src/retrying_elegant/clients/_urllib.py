@@ -24,7 +24,6 @@ from ._shared import (
     Exchange,
     Remains,
     Rules,
-    SyncAttempt,
     TimeLimit,
     set_timeout,
 )
@@ -100,23 +99,8 @@ def _host(request: urllib.request.Request) -> str | None:
     return urlsplit(request.full_url).hostname
 
 
-class _Attempt(SyncAttempt):
-    """An attempt that may also fail because a handler after this one raises for the status."""
-
-    __slots__ = ()
-
-    def _set_aside(self) -> None:
-        super()._set_aside()
-        if isinstance(self._error, HTTPError):
-            self._error.close()  # it holds the response, and the connection
-
-    _before_wait = _set_aside
-
-
 class _Exchange(Exchange):
     __slots__ = ("_open",)
-
-    kind = _Attempt
 
     def __init__(
         self,
@@ -133,15 +117,20 @@ class _Exchange(Exchange):
     def attempt(self, request: urllib.request.Request) -> Any:
         self.begin()
         limit, timeout = self.limit(), request.timeout
+        response: Any = None
         try:
             if limit is not None:
                 request.timeout = _cut(timeout, limit)
             self.response = response = self._open(request)
+        except HTTPError as error:
+            # A handler after this one has raised for the status: its error holds the response.
+            self.failure, response = error, error.fp
+            raise
         finally:
             request.timeout = timeout
-        if limit is not None:
-            # Reading from now on is not part of the attempt.
-            set_timeout(response, _seconds(timeout))
+            if limit is not None:
+                # Reading from now on is not part of the attempt.
+                set_timeout(response, _seconds(timeout))
         self.may_have_failed(response, getattr(response, "status", 0), self.error_of)
         if self.failure is not None:
             raise self.failure
@@ -155,7 +144,9 @@ class _Exchange(Exchange):
         return error
 
     def set_aside(self) -> None:
-        response = self.response
+        response = owner = self.response
+        if response is None:  # where another handler raised for the status, its error owns it
+            owner, response = self.failure, getattr(self.failure, "fp", None)
         if response is None:
             return
         chunks, size, is_whole = [], 0, False
@@ -167,22 +158,37 @@ class _Exchange(Exchange):
                     if size > MOST_BYTES:
                         break
                 else:
-                    is_whole = not limit.has_passed and not response.length
+                    is_whole = not limit.has_passed and not getattr(response, "length", 0)
         except (*CUT_OFF, HTTPException):
             pass
         finally:
-            response.close()
+            owner.close()
         self.remains = (b"".join(chunks), is_whole)
 
+    def conclude(self, error: Exception) -> bool:
+        if self.response is None and error is self.failure and self.remains is not None:
+            _restore(error, *self.remains)
+        return super().conclude(error)
+
     def restore_response(self, data: bytes, is_whole: bool) -> None:
-        closed = self.response
-        body: Any = Remains(data, None if is_whole else IncompleteRead(b""))
+        closed, body = self.response, _body_of(data, is_whole)
         self.response = rest = addinfourl(body, closed.headers, closed.url, closed.status)
         rest.msg = rest.reason = closed.reason  # type: ignore[attr-defined]  # as urllib sets them
         rest.version = closed.version  # type: ignore[attr-defined]  # as above
 
     def status_of(self, error: BaseException) -> int | None:
         return error.code if isinstance(error, HTTPError) else None
+
+
+def _body_of(data: bytes, is_whole: bool) -> Any:
+    return Remains(data, None if is_whole else IncompleteRead(b""))
+
+
+def _restore(error: Any, data: bytes, is_whole: bool) -> None:
+    """Make *error*, an ``HTTPError`` that was closed, readable again."""
+    for name in ("read", "read1", "readline", "readlines"):
+        vars(error).pop(name, None)  # it keeps those of the closed response that were used
+    addinfourl.__init__(error, _body_of(data, is_whole), error.headers, error.url, error.code)
 
 
 def _seconds(timeout: Any) -> float | None:

@@ -722,6 +722,47 @@ class TestUrllib:
             assert caught.value.read() == b"body"
         caught.value.close()
 
+    @pytest.mark.parametrize("length", [0, 7], ids=["whole", "cut off"])
+    def test_raised_by_another_handler(self, length):
+        """An error for the status is the user's, with what was read of its response."""
+        failed = Response(503, b"a body", length=length)
+
+        def fail():
+            raise urllib.error.HTTPError("http://host/", 503, "So", failed.headers, failed)
+
+        class Stop:
+            def is_set(self):
+                return failed.closed
+
+            def wait(self, timeout=None):
+                return True
+
+        def look(attempt):
+            assert attempt.error.read(2) == b"a "
+            assert not failed.closed
+
+        policy = QUICK.replace(stop=Stop(), wait=1, on_retry=look)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opened(Network(fail), policy)
+        error = caught.value
+        assert (given_up(error).reason, failed.closed) == ("stopped", True)
+        assert (error.code, error.msg, error.url) == (503, "So", "http://host/")
+        assert error.headers is failed.headers
+        if length:
+            with pytest.raises(Exception, match="IncompleteRead"):
+                error.read()
+        else:
+            assert error.read() == b"body"
+        error.close()
+        assert error.closed
+
+    def test_raised_by_another_handler_without_a_response(self):
+        """Nothing is read."""
+        error = urllib.error.HTTPError("http://host/", 503, "So", Message(), None)
+        network = Network(error, Response(200, b"done"))
+        assert opened(network).read() == b"done"
+        error.close()
+
     def test_bounds_of_size(self):
         """A body without end is cut off."""
 
