@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -278,6 +279,19 @@ class TestLeftElsewhere:
                 assert deadline.current() is ours
 
         run_async(main())
+
+    def test_many_that_are_closed_in_another_task(self, clock):
+        """The context keeps the last of them, and that one none before it."""
+
+        async def main():
+            for _ in range(3):
+                generator = self.entering_async()
+                await anext(generator)
+                await asyncio.create_task(self.close(generator))
+            return list(contextvars.copy_context().values())
+
+        (last,) = (value for value in run_async(main()) if isinstance(value, deadline))
+        assert not [kept for kept in gc.get_referents(last) if isinstance(kept, deadline)]
 
     def test_an_async_generator_that_is_forgotten(self, clock, no_collector):
         """The event loop closes it, in a task of its own."""
