@@ -30,7 +30,7 @@ class RetryBudget:
     is left, the policy gives up immediately, with the reason ``"budget"``.  Every successful
     call adds *refill*, up to *capacity*, and so does every healthy attempt (see ``reset_after``).
     Under any interleaving of threads and tasks, retries therefore never exceed ``capacity + refill
-    * successes``: an outage ends them, instead of being multiplied by them.
+    * (successes + healthy attempts)``: an outage ends them, instead of being multiplied by them.
 
     Args:
         capacity: The maximum number of tokens: how many retries are possible without a
