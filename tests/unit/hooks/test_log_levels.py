@@ -258,7 +258,7 @@ class TestAttemptTimeouts:
         with pytest.raises(TimeoutError, match=r" 1234 s that timeout allowed"):
             async_way.run(hang, 1, attempt_timeout=5000, timeout=1234)
         with pytest.raises(TimeoutError, match=r" 0\.125 s that deadline allowed"), deadline(0.125):
-            async_way.run(hang, 1, attempt_timeout=5000, timeout=1234)
+            async_way.run(hang, 1, attempt_timeout=5000, timeout=0.25)
 
     def test_the_timeout_of_a_block(self, clock):
         """Also in a new series, which it outlasts."""
