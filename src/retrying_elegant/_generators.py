@@ -141,8 +141,9 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
 def _first(source: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
     """Start *source* without the event loop's hooks: only its consumer closes it."""
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
     try:
-        return anext(source)
+        sys.set_asyncgen_hooks(None, None)  # inside, because an interruption may follow at once
+        first = anext(source)
     finally:
         sys.set_asyncgen_hooks(*hooks)
+    return first

@@ -6,6 +6,7 @@ where CPython may run the handler: not only in the wait, where it nearly always 
 
 from __future__ import annotations
 
+import sys
 import types
 from contextlib import aclosing, closing
 
@@ -14,7 +15,7 @@ from interruption_parts import raised_at
 from ways import THOROUGH
 
 import retrying_elegant
-from retrying_elegant import RetryBudget, _reporting, deadline, retry, retrying
+from retrying_elegant import RetryBudget, _generators, _reporting, deadline, retry, retrying
 from retrying_elegant._atomic import Cell
 
 MODULES = [
@@ -226,6 +227,21 @@ class TestInterruptedAnywhere:
                 wrong.append((place, call.taken, call.retries))
         assert wrong == []
         assert places > 40
+
+    def test_the_hooks_of_an_event_loop(self, no_collector):
+        """They are set aside while a generator starts, and are there again in any case."""
+
+        async def items():
+            yield 1
+
+        before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(id, id)
+        run = lambda: driven(_generators._first(items()))  # noqa: E731
+        try:
+            for _, place in raised_at({_generators._first.__code__}, run, KeyboardInterrupt):
+                assert sys.get_asyncgen_hooks() == (id, id), place
+        finally:
+            sys.set_asyncgen_hooks(*before)
 
     def test_an_uninterrupted_call(self):
         """It is as it should be."""
