@@ -23,6 +23,7 @@ from ._value import Value, frozen
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
+    from typing import Any
 
     from ._attempt import Attempt
 
@@ -200,7 +201,8 @@ class exponential(Backoff):  # noqa: N801
         # 0 stays 0, even if the power overflows.
         return self.initial and self.initial * self.factor ** (n - 1)
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         cls._draw = Backoff._draw  # type: ignore[method-assign]  # it may have a rule of its own
 
     def _draw(self, number: int, waited: float) -> float:

@@ -274,6 +274,21 @@ class TestOwnBackoffs:
             way.run(Flaky([ConnectionError, ConnectionError, "value"]), wait=kind(1, jitter=0))
         assert waits == [4, 9] * 2
 
+    @pytest.mark.parametrize("base", [backoff.constant, backoff.exponential])
+    def test_its_class_may_have_other_bases(self, base):
+        """And one of these may look at subclasses, and take keywords for them."""
+        seen = []
+
+        class Registered:
+            def __init_subclass__(cls, **options):
+                seen.append(options)
+
+        class Own(base, Registered, tag="own"):
+            """Nothing but its bases."""
+
+        assert seen == [{"tag": "own"}]
+        assert Own(1, jitter=0).bounds(1) == (1, 1)
+
     @pytest.mark.parametrize("kind", [NotANumber, Negative])
     def test_its_answer_is_checked(self, way, kind):
         """At run time, as that of any callable, with the attempt's error as the context."""
