@@ -111,7 +111,7 @@ def _signature(
     if name in _PLAIN:
         return _PLAIN[name], ""
     if args:
-        args = args.replace("**fields", _fields()).replace(", **unknown: Never", "")
+        args = args.replace("**fields", _fields()).replace(", **unknown: Unpack[NoFields]", "")
         args = args.replace("<class 'Exception'>", "Exception").replace("= 30", "= logging.WARNING")
     return args, returns
 

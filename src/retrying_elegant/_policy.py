@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
-    from typing import Any, Never, NoReturn, Protocol, Self, Unpack
+    from typing import Any, NoReturn, Protocol, Self, Unpack
 
     from typing_extensions import TypedDict  # PEP 728; type checkers bring it along
 
@@ -62,6 +62,9 @@ if TYPE_CHECKING:
         """The fields of a Policy, including ``attempts``."""
 
         attempts: int | None
+
+    class NoFields(TypedDict, closed=True):
+        """No other keywords; `Never` would reject every open TypedDict of a user's own."""
 
 
 def _budget(name: str, value: Any) -> RetryBudget | None:
@@ -200,7 +203,7 @@ class Policy(Value):
         on_give_up: Hooks = None,
         name: str | None = None,
         log_level: int | None = _WARNING,
-        **unknown: Never,
+        **unknown: Unpack[NoFields],
     ) -> None:
         given = locals()
         if unknown:

@@ -10,7 +10,7 @@ import asyncio
 import random
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
 
 import httpx
 import requests
@@ -222,6 +222,21 @@ Policy(fallback=hook)  # error: mypy pyright pyrefly ty # refused at definition
 POLICY.replace(retries=3)  # error: mypy pyright pyrefly ty # refused at definition
 POLICY.replace(timeout="3")  # error: mypy pyright pyrefly ty # refused at definition
 POLICY.replace(3)  # error: mypy pyright pyrefly ty # refused at definition
+
+
+class Options(TypedDict, total=False):
+    """Some fields, as the keywords of a function of one's own."""
+
+    timeout: float
+
+
+def with_options(**options: Unpack[Options]) -> None:
+    # A subclass of Options may have a field of any type; of any function, pyrefly heeds that.
+    Policy(3, **options)  # error: pyrefly
+    POLICY.replace(**options)  # error: pyrefly
+    retry(3, **options)  # error: pyrefly
+    retrying(3, **options)  # error: pyrefly
+
 
 Policy(on="OSError")  # error: mypy pyright pyrefly ty # refused at definition
 Policy(on=OSError())  # error: mypy pyright pyrefly ty # refused at definition
