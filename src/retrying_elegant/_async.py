@@ -7,7 +7,6 @@ an attempt that takes too long, and end if the task was canceled.  Leaves every 
 
 from __future__ import annotations
 
-from math import inf
 from types import CoroutineType
 
 from . import _async_backend, _checks, _clock, _deadline, _decision, _reporting
@@ -190,7 +189,7 @@ def expired(
         return False
     if not scope.expired():
         return False
-    attempt._began = inf
+    _decision.mark_hung(attempt)
     which = "attempt_timeout"
     if allowed != attempt._policy.attempt_timeout:
         own, limit = attempt._own_limit(), attempt._limit()

@@ -14,8 +14,8 @@ The slots, and which modules besides this one write them (a test reads this list
     _number, _start     ``decision`` when a new series begins
     _earlier, _waited   ``decision`` when a new series begins
     _slept              ``decision`` when a new series begins; ``block``, which shares the waits
-    _began              if reset_after is set ``sync``, ``async``, ``block``; ``cli`` and
-                        ``clients`` if the attempt hung
+    _began              ``decision`` if the attempt hung; if reset_after is set ``sync``,
+                        ``async``, ``block``
 
 This module writes all of them when an attempt is created or follows another.  ``_policy``,
 ``_label``, ``_args`` and ``_kwargs`` are written only then, or when a label is first shown.

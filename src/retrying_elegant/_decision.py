@@ -301,6 +301,11 @@ def credit(policy: Policy) -> None:
         policy.budget._earn()
 
 
+def mark_hung(attempt: Attempt) -> None:
+    """Note that *attempt* was ended by its own ``attempt_timeout``, and so is never healthy."""
+    attempt._began = inf
+
+
 def _accept(attempt: Attempt, value: Any) -> bool:
     """Accept *value* as a success if the policy does; return whether it did."""
     policy = attempt._policy

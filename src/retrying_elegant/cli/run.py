@@ -12,6 +12,7 @@ from math import inf
 from signal import SIGTERM
 
 from retrying_elegant import retrying
+from retrying_elegant._decision import mark_hung
 from retrying_elegant._text import one_line
 
 from .output import brief
@@ -86,7 +87,7 @@ def run(
                         run_once(argv, limit, signals)
                     except CommandError as failed:
                         if failed.status == TIMED_OUT and failed.retryable:
-                            attempt._began = inf  # however long it hung, it was not healthy
+                            mark_hung(attempt)
                         raise
         except CommandError as failed:
             return signals.outcome(failed.status)

@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import os
 import sys
-from math import inf
 
 from retrying_elegant import _checks, _clock, _deadline, web
 from retrying_elegant._attempt import Attempt
 from retrying_elegant._budget import RetryBudget
-from retrying_elegant._decision import matches
+from retrying_elegant._decision import mark_hung, matches
 from retrying_elegant._giveup import given_up, sign, text_of
 from retrying_elegant._policy import Policy
 
@@ -346,7 +345,7 @@ class Exchange:
             return self.attempt(request)
         except Exception:
             if _clock.time.monotonic() >= end:
-                self.current._began = inf
+                mark_hung(self.current)
             raise
 
     def first_attempt(self, host: str | None) -> ExchangeAttempt:
