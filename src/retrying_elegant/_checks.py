@@ -201,9 +201,13 @@ def hooks(name: str, value: Any) -> tuple[Callable[..., Any], ...]:
     rule = "a callable that takes the Attempt, or an iterable of such callables"
     if value is None:
         return ()
-    if not callable(value) and not hasattr(value, "__iter__"):
+    found: tuple[Any, ...]
+    if callable(value):
+        found = (value,)
+    elif hasattr(value, "__iter__"):
+        found = tuple(value)
+    else:
         reject(TypeError, name, value, rule)
-    found = (value,) if callable(value) else tuple(value)
     for hook in found:
         if not callable(hook):
             reject(TypeError, name, hook, rule)
