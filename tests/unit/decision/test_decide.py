@@ -181,6 +181,12 @@ class TestFilters:
         """The body itself has asked for another attempt."""
         assert decided(Policy(on=(), unless=unless, wait=1), error=TryAgain()) == 1
 
+    def test_try_again_in_a_group(self):
+        """It is a leaf like any other, and its hint is not read: the body has raised the group."""
+        group = ExceptionGroup("several", [TryAgain(after=5)])
+        assert decided(Policy(on=Lost, wait=1), error=group) == "not retryable"
+        assert decided(Policy(on=TryAgain, wait=1), error=group) == 1
+
 
 class TestConfirm:
     """A decided retry is decided again after the hooks and after the wait."""
