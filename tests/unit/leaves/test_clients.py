@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import itertools
 import os
 import pickle
 import socket
@@ -17,6 +18,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import weakref
 from email.message import Message
 from types import SimpleNamespace
 
@@ -30,6 +32,7 @@ from retrying_elegant import (
     GiveUp,
     Policy,
     RetryBudget,
+    TryAgain,
     clients,
     deadline,
     given_up,
@@ -118,7 +121,7 @@ class TestPolicy:
         async def choose(request):
             pass
 
-        with pytest.raises(TypeError, match="coroutine function"):
+        with pytest.raises(TypeError, match=r"^policy=.* or None; it is a coroutine function$"):
             Rules("x", choose, None, is_async=True)
 
     def test_what_a_function_returns(self):
@@ -131,10 +134,12 @@ class TestPolicy:
             def __await__(self):
                 raise NotImplementedError
 
-        for wrong in (3, policy(), Awaitable()):
+        file = io.BytesIO()
+        for wrong in (3, policy(), Awaitable(), file):
             rules = Rules("x", lambda request, wrong=wrong: wrong, None, is_async=False)
-            with pytest.raises(TypeError, match=r"policy\(request\)="):
+            with pytest.raises(TypeError, match=r"^policy\(request\)=.* a Policy, or None$"):
                 rules.choose("request")
+        assert not file.closed
         assert Rules("x", lambda request: None, None, is_async=False).choose("request") is None
 
     def test_until(self):
@@ -176,14 +181,18 @@ class TestDerivedPolicies:
             return False
 
         rules = Rules("x", None, None, is_async=False)
-        for policy in (
+        policies = (
             Policy(),
             Policy(
                 3, on=OSError, wait=1, timeout=5, budget=RetryBudget(), name="x", log_level=None
             ),
             Policy(None, wait=(1, 2), before_attempt=print, on_success=print, reset_after=1),
-        ):
-            for changes in ({}, {"attempts": 1}, {"timeout": 2.0}):
+        )
+        kinds = ({}, {"attempts": 1}, {"timeout": 2.0}, {"attempts": 1, "timeout": 2.0})
+        # Whichever was derived before: each pair, one after the other.
+        cases = [(policy, changes) for policy in policies for changes in kinds]
+        for pair in itertools.product(cases, repeat=2):
+            for policy, changes in pair:
                 derived = rules.derive(policy, on=on, unless=unless, **changes)
                 expected = policy.replace(on=on, unless=unless, **changes)
                 assert derived.__dict__ == expected.__dict__
@@ -230,7 +239,8 @@ class TestIdempotent:
     @pytest.mark.parametrize("wrong", ["POST", b"POST", 3, [3], dict, 1.5], ids=repr)
     def test_wrong_kinds(self, wrong):
         """TypeError."""
-        with pytest.raises(TypeError, match="idempotent="):
+        rule = "HTTP methods, a predicate on the request, True, False or None"
+        with pytest.raises(TypeError, match=rf"^idempotent=.*{rule}$"):
             self.may("GET", idempotent=wrong)
 
     @pytest.mark.parametrize("wrong", ["", "PO ST", " GET"])
@@ -306,6 +316,10 @@ class TestBody:
             def read(self, size=-1):
                 return b""
 
+        class Tape(io.BytesIO):
+            def seekable(self):
+                return False
+
         class AsyncFile:
             async def tell(self):
                 return 0
@@ -324,6 +338,7 @@ class TestBody:
                 iter([b"x"]),
                 Own(),
                 Readable(),
+                Tape(),
                 AsyncFile(),
                 generator(),
                 pipe,
@@ -361,6 +376,7 @@ class TestRemains:
                 read(Remains(b"one\ntwo", error))
         with pytest.raises(OSError, match="cut off"):
             Remains(b"one", error).read(None)
+        assert Remains(b"one\ntwo", error).read(5) == b"one\nt"
         part = Remains(b"one\ntwo", error)
         assert part.read(0) == b""
         assert part.readline(0) == b""
@@ -378,6 +394,8 @@ class TestRemains:
         assert not part.closed
         part.close()
         assert part.closed
+        with pytest.raises(ValueError, match="closed"):
+            part.read()
 
 
 class TestTimeLimit:
@@ -407,6 +425,16 @@ class TestTimeLimit:
             if thread is not threading.current_thread() and thread.daemon:
                 thread.join(5)
         assert threading.active_count() <= before
+
+    def test_it_keeps_nothing_alive(self):
+        """The source of a failed response has a pool that may have to be closed."""
+        one, other = socket.socketpair()
+        source = weakref.ref(one)
+        with one, other, TimeLimit(one) as limit:
+            pass
+        del one
+        assert source() is None
+        assert not limit.has_passed
 
     @pytest.mark.parametrize("source", [object(), io.BytesIO(b"x")], ids=["object", "file"])
     def test_what_is_not_a_socket(self, source):
@@ -462,6 +490,14 @@ class TestDescription:
         error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         assert describe(error, None, "GET host").endswith("Name or service not known")
 
+    def test_where_nothing_has_used_a_network(self, monkeypatch):
+        """Neither TLS nor the resolver is imported for it."""
+        monkeypatch.delitem(sys.modules, "ssl")
+        monkeypatch.delitem(sys.modules, "socket")
+        words = f"[Errno {errno.EPIPE}] {os.strerror(errno.EPIPE)}"
+        assert describe(BrokenPipeError(errno.EPIPE, "/path"), None, "GET host") == words
+        assert {"ssl", "socket"}.isdisjoint(sys.modules)
+
     def test_words_of_the_tls_library(self):
         """The reason, and what is wrong with a certificate."""
         error = ssl.SSLCertVerificationError(1, "[SSL] http://host/path")
@@ -474,6 +510,17 @@ class TestDescription:
         assert describe(ValueError("http://host/path"), None, "GET host") == ""
         outer = RuntimeError("http://host/path", KeyError("token"))
         assert describe(outer, None, "GET host") == "KeyError"
+        outer = KeyError("http://host/path", RuntimeError("token"))
+        assert describe(outer, None, "GET host") == "RuntimeError"
+
+    def test_how_deep_it_looks(self):
+        """Seven wrappers are opened, for seven is more than any client has."""
+        wrapped = ConnectionResetError(errno.ECONNRESET, "http://host/path")
+        words = f"[Errno {errno.ECONNRESET}] {os.strerror(errno.ECONNRESET)}"
+        for _ in range(7):
+            wrapped = RuntimeError(wrapped)
+            assert describe(wrapped, None, "GET host") == words
+        assert describe(RuntimeError(wrapped), None, "GET host") == "ConnectionResetError"
 
     def test_endless_and_hostile(self):
         """A cycle has an end, and what raises is passed over."""
@@ -487,6 +534,9 @@ class TestDescription:
                 raise RuntimeError
 
         assert describe(Hostile("secret"), None, "GET host") == ""
+        hostile = Hostile("secret")
+        hostile.__cause__ = KeyError("secret")
+        assert describe(hostile, None, "GET host") == "KeyError"
 
     @pytest.mark.parametrize("limit", ["attempt_timeout", "timeout", "deadline"])
     def test_our_own_timeout(self, limit):
@@ -511,6 +561,7 @@ class TestDescription:
             TimeoutError("GET host took longer than the 1 s that timeout allowed /path"),
             TimeoutError("GET host took longer than the 1 s that /path allowed"),
             TimeoutError("GET host took longer than the "),
+            TimeoutError("PUT host took longer than the 1 s that timeout allowed"),
             TimeoutError("attempt at /path"),
             type("Theirs", (TimeoutError,), {})(str(ours)),
         ):
@@ -669,6 +720,7 @@ class TestUrllib:
             (9, {"attempt_timeout": 10}, 5),
             (10, {"attempt_timeout": 10}, 2),
             (9, {"attempt_timeout": 10, "timeout": 9}, 1),
+            (9, {}, 5),
         ],
     )
     def test_an_attempt_that_hung_was_not_healthy(self, seconds, limits, requests):
@@ -832,6 +884,9 @@ class TestFilters:
             assert self.attempts(lambda: Response(503), policy=policy)[0] == 4
             assert self.attempts(lambda: Response(404), policy=policy)[0] == 1
         assert self.attempts(lambda: Response(503), policy=QUICK.replace(on=ValueError))[0] == 1
+        # An error without a status is all that it says.
+        policy = QUICK.replace(on=(KeyError, OSError))
+        assert self.attempts(KeyError("here"), policy=policy)[0] == 4
 
     def test_predicates(self):
         """Are called for every status from 400, once for each response."""
@@ -881,7 +936,10 @@ class TestFilters:
             on_give_up=lambda attempt: ended.append(False),
         )
         assert self.attempts(Response(status), policy=policy)[0] == 1
-        assert ended == [is_success]
+        # `unless` is the other filter that says so.
+        policy = policy.replace(on=lambda error: True, unless=lambda error: True)
+        assert self.attempts(Response(status), policy=policy)[0] == 1
+        assert ended == [is_success] * 2
 
     def test_methods_of_web_transient(self):
         """Both must agree, though the error does not know its method."""
@@ -902,9 +960,10 @@ class TestFilters:
             assert self.attempts(outcome, method="POST", data=b"x")[0] == count
 
     def test_read_only_once(self):
-        """Sent once."""
-        body = iter([b"x"])
-        assert self.attempts(ConnectionResetError(), method="PUT", data=body)[0] == 1
+        """Sent once, whatever asks for more."""
+        for error in (ConnectionResetError(), TryAgain()):
+            body = iter([b"x"])
+            assert self.attempts(error, method="PUT", data=body) == (1, error)
 
     def test_a_file_that_a_hook_closes(self):
         """Is not sent again."""
@@ -912,7 +971,7 @@ class TestFilters:
         policy = QUICK.replace(on_retry=lambda attempt: file.close())
         count, error = self.attempts(ConnectionResetError(), method="PUT", data=file, policy=policy)
         assert count == 1
-        assert "not sent again" in str(error)
+        assert str(error) == "the request was not sent again: its body cannot be read again"
 
     @pytest.mark.parametrize(
         "on", [web.transient, Exception, (KeyError, OSError)], ids=["predicate", "class", "tuple"]
@@ -1019,6 +1078,65 @@ class TestExchange:
         for method, again in (("POST", False), ("PUT", True)):
             exchange = Chain(rules, QUICK, "request", method, (), Body(None))
             assert exchange._may_send_again(OSError()) is again
+
+    def test_the_lowest_status_that_failed(self):
+        """400, even for filters that match everything."""
+
+        class Statuses(_shared.Exchange):
+            def status_of(self, error):
+                return error.args[0]
+
+        rules = Rules("x", None, None, is_async=False)
+        policy = QUICK.replace(on=lambda error: True)
+        exchange = Statuses(rules, policy, "request", "GET", (), Body(None))
+        exchange.first_attempt("host")
+        for status, failed in ((399, False), (400, True)):
+            assert exchange.may_have_failed("response", status, lambda _: OSError(status)) is failed  # noqa: B023
+            assert (exchange.failure is not None) is failed
+
+    def test_an_error_after_that_of_the_response(self):
+        """Each error is judged by itself, such as that of reading a response that failed."""
+        judged = []
+
+        class Unavailable(_shared.Exchange):
+            def status_of(self, error):
+                return 503 if "503" in error.args else None
+
+        rules = Rules("x", None, None, is_async=False)
+        policy = QUICK.replace(
+            on=lambda error: judged.append(error) or "cut off" in error.args,
+            unless=lambda error: judged.append(error) or "unreadable" in error.args,
+        )
+        exchange = Unavailable(rules, policy, "request", "GET", (), Body(None))
+        exchange.first_attempt("host")
+        response_error, later = OSError("503"), [OSError("cut off"), OSError("unreadable")]
+        exchange.may_have_failed("response", 503, lambda _: response_error)
+        on, unless = _shared._On(exchange), exchange._unless
+        assert (on(response_error), unless(response_error)) == (False, False)
+        assert [on(error) for error in later] == [True, False]
+        assert [unless(error) for error in later] == [False, True]
+        assert judged.count(response_error) == 2
+
+    def test_a_hint_in_an_error_without_a_status(self):
+        """A class matches such an error whatever it says, so no hint of it was too long."""
+        late = urllib.error.HTTPError("http://host/", 503, "", Message(), None)
+        late.headers["Retry-After"] = "3000"
+
+        class NoStatus(_shared.Exchange):
+            def status_of(self, error):
+                return None
+
+        rules = Rules("x", None, None, is_async=False)
+        policy = QUICK.replace(on=OSError)
+        exchange = NoStatus(rules, policy, "request", "GET", (), Body(None))
+        assert exchange.refused_hint(late) is None
+        late.close()
+
+    def test_a_request_without_a_host(self):
+        """It is named by its method."""
+        rules = Rules("x", None, None, is_async=False)
+        exchange = _shared.Exchange(rules, QUICK, "request", "GET", (), Body(None))
+        assert exchange.first_attempt(None).name == "GET"
 
     def test_a_limit_of_the_client_itself(self):
         """Replaces the policy's timeout."""
