@@ -195,7 +195,7 @@ class Body:
             except Exception:  # noqa: BLE001 - a pipe, a closed or an async file
                 self.is_repeatable = False
         else:
-            self.is_repeatable = not hasattr(source, "read") and _is_buffer(source)
+            self.is_repeatable = _is_buffer(source)
 
     def rewind(self) -> bool:
         """Go back to the beginning of the body; return False if that is impossible."""
