@@ -1,8 +1,8 @@
-"""The sync and the async module of the core are twins: what differs between them is listed here.
+"""What is written twice, sync and async, are twins: what differs between them is listed here.
 
-They are two modules because one for both would run synchronous code through a coroutine.  Nothing
-may drift apart in them: without `async` and `await`, each function of one is that of the other,
-line by line, but for the lines below.
+`_sync` and `_async` are two modules because one for both would run synchronous code through a
+coroutine; other forms have both halves in one module.  Nothing may drift apart in them: without
+`async` and `await`, one is the other, line by line, but for the lines below.
 """
 
 from __future__ import annotations
@@ -10,12 +10,30 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import re
 import textwrap
 
 import pytest
 from map_parts import PACKAGE
 
 TWINS = ("_sync", "_async")
+# In one module: its name, and the sync and the async half.
+HALVES = [
+    ("_generators", "wrap", "wrap_async"),
+    ("_loop", "SyncAttempt", "AsyncAttempt"),
+    ("_block", "Block", "AsyncBlock"),
+]
+# What is named differently in async code.
+NAMES = {
+    "_async": "_sync",
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "asend": "send",
+    "athrow": "throw",
+    "AsyncGenerator": "Generator",
+    "StopAsyncIteration": "StopIteration",
+    **{other: sync for _, sync, other in HALVES},
+}
 
 # Functions that only one of them has, and why.
 ALONE = {
@@ -104,6 +122,86 @@ DIFFERENCES = {
         - hook(attempt)
         + finished(hook(attempt))
     """,
+    "_generators.wrap": """
+        - def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        + def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any]:
+        + before = _async_backend.cancellations()
+        + scope = None
+        + allowed = None if policy.attempt_timeout is None else _sync.limit(attempt)
+        + if policy.attempt_timeout is None:
+        - items = [next(source)]
+        + items = [_first(source)]
+        + else:
+        + with _async_backend.timeout(allowed) as scope:
+        + items = [_first(source)]
+        - except StopIteration as end:
+        + except StopIteration:
+        - _sync.settle(attempt, None, end.value)
+        + _sync.settle(attempt, None)
+        - return end.value
+        + return
+        + timed_out = _sync.expired(scope, error, attempt, allowed)
+        - if not _sync.settle(attempt, error):
+        + if not _sync.settle(attempt, error, timed_out=timed_out, before=before):
+        + try:
+        - _sync.settle(attempt, None, items[0])
+        + _sync.settle(attempt, None, items[0])
+        + except BaseException:
+        + source.aclose()
+        + raise
+        - except StopIteration as end:
+        + except StopIteration:
+        - return end.value
+        + return
+    """,
+    "_loop.SyncAttempt": """
+        - __slots__ = ()
+        + __slots__ = ('_allowed', '_before', '_scope')
+        + _written = 'async with attempt:'
+        +
+        + def __getstate__(self) -> Any:
+        + nothing, slots = super().__getstate__()
+        + return (nothing, {**slots, '_scope': None})
+        + self._scope: Any = None
+        + self._before = _async_backend.cancellations()
+        + policy = self._policy
+        - if self._policy.before_attempt:
+        + if policy.before_attempt:
+        - _sync.fire(self._policy.before_attempt, self)
+        + _sync.fire(policy.before_attempt, self)
+        + if policy.attempt_timeout is not None:
+        + self._allowed = _sync.limit(self)
+        + self._scope = _async_backend.timeout(self._allowed)
+        + self._scope.__enter__()
+        + scope, timed_out = (self._scope, False)
+        + if scope is not None:
+        + try:
+        + scope.__exit__(kind, error, trace)
+        + except Exception as late:
+        + timed_out = _sync.expired(scope, late, self, self._allowed)
+        + if self._settle(late, timed_out=timed_out) is None:
+        + return True
+        + raise
+        + timed_out = _sync.expired(scope, error, self, self._allowed)
+        - final = self._settle(error)
+        + final = self._settle(error, timed_out=timed_out)
+        - raise TypeError('in a regular `for` loop, write `with attempt:`; in async code, `async for attempt in retrying(...)` and `async with attempt:`')
+        + raise TypeError('in an `async for` loop, write `async with attempt:`')
+        - def _settle(self, error: Exception | None) -> Exception | None:
+        + def _settle(self, error: Exception | None, *, timed_out: bool) -> Exception | None:
+        - if _sync.settle(self, error, self._result) or self._stage is SUCCEEDED:
+        + follows = _sync.settle(self, error, self._result, timed_out=timed_out, before=self._before)
+        + if follows or self._stage is SUCCEEDED:
+    """,  # noqa: E501 - as the line is written
+    "_block.Block": """
+        - def __call__(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        + def __call__(self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        - flags = _checks.flags_of(fn)
+        - if flags & (_checks.COROUTINE | _checks.ITERABLE_COROUTINE):
+        - raise TypeError(f'{_checks.name_of(fn)} is a coroutine function: {_ASYNC_FORM}')
+        - self._check(fn, flags)
+        + self._check(fn, _checks.flags_of(fn))
+    """,  # noqa: E501 - as the line is written
 }
 
 
@@ -117,6 +215,12 @@ class WithoutAwait(ast.NodeTransformer):
         return self.visit_FunctionDef(ast.FunctionDef(**dict(ast.iter_fields(node)), lineno=0))
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self.without_docstring(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self.without_docstring(node)
+
+    def without_docstring(self, node: ast.FunctionDef | ast.ClassDef) -> ast.AST:
         if ast.get_docstring(node) is not None:
             del node.body[0]
         return self.generic_visit(node)
@@ -132,13 +236,24 @@ class WithoutAwait(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def functions(source: str) -> dict[str, list[str]]:
+def functions(source: str, *kinds: type[ast.stmt]) -> dict[str, list[str]]:
     """The functions of a module by name, as lines of code without async syntax."""
+    kinds = kinds or (ast.FunctionDef, ast.AsyncFunctionDef)
     return {
         node.name: ast.unparse(WithoutAwait().visit(node)).splitlines()
         for node in ast.parse(source).body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if isinstance(node, kinds)
     }
+
+
+def halves(module: str, sync: str, other: str) -> list[list[str]]:
+    """The lines of both halves, with the names of the sync one."""
+    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    found = functions(source, ast.FunctionDef, ast.ClassDef)
+    name = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
+    return [
+        [name.sub(lambda at: NAMES[at[0]], line) for line in found[half]] for half in (sync, other)
+    ]
 
 
 def differences(sync: list[str], other: list[str]) -> list[str]:
@@ -159,6 +274,17 @@ def listed(name: str) -> list[str]:
 SOURCES = [(PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in TWINS]
 SYNC, ASYNC = map(functions, SOURCES)
 TREE = ast.parse(SOURCES[1])
+STEPS = {node.name for node in ast.walk(TREE) if isinstance(node, ast.AsyncFunctionDef)}
+
+
+def not_awaited(tree: ast.Module, prefix: str = "") -> list[str]:
+    """The calls of a step of ``_async`` that are not awaited."""
+    awaited = [node.value for node in ast.walk(tree) if isinstance(node, ast.Await)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    steps = {prefix + step for step in STEPS}
+    found = [call for call in calls if ast.unparse(call.func) in steps]
+    assert found
+    return [ast.unparse(call) for call in found if call not in awaited]
 
 
 class TestTwins:
@@ -169,27 +295,27 @@ class TestTwins:
         """Equal but for the listed lines."""
         assert differences(SYNC[name], ASYNC[name]) == listed(name)
 
+    @pytest.mark.parametrize("names", HALVES, ids=lambda names: names[0])
+    def test_each_half_of_a_form_has_its_twin(self, names):
+        """The same for the two in one module."""
+        assert differences(*halves(*names)) == listed(f"{names[0]}.{names[1]}")
+
     def test_only_these_are_alone(self):
         """Each with its reason."""
         assert SYNC.keys() ^ ASYNC.keys() == ALONE.keys()
 
     def test_what_is_listed_is_there(self):
         """A list of what has gone would hide what comes."""
-        assert DIFFERENCES.keys() <= SYNC.keys() & ASYNC.keys()
+        assert DIFFERENCES.keys() <= (SYNC.keys() & ASYNC.keys()) | {
+            f"{m}.{n}" for m, n, _ in HALVES
+        }
 
     def test_every_step_is_awaited(self):
         """An await that is missing would not show in a comparison that takes all of them away."""
-        steps = {node.name for node in ast.walk(TREE) if isinstance(node, ast.AsyncFunctionDef)}
-        awaited = [node.value for node in ast.walk(TREE) if isinstance(node, ast.Await)]
-        calls = [
-            node
-            for node in ast.walk(TREE)
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in steps
-        ]
-        assert len(calls) > 5
-        assert [ast.unparse(call) for call in calls if call not in awaited] == []
+        assert not_awaited(TREE) == []
+        for module, *_ in HALVES:
+            tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+            assert not_awaited(tree, "_async.") == []
 
     def test_they_are_in_the_same_order(self):
         """To be read side by side."""
