@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import re
 
 import documents
@@ -97,8 +98,42 @@ async def async_loop():
     return None
 
 
+def written(thing):
+    """The signature of *thing*, as the contract writes it."""
+    parameters = [
+        each.replace(annotation=each.empty)
+        for each in inspect.signature(thing).parameters.values()
+        # It says once for all backoffs what cap and jitter are.
+        if each.name not in ("unknown", "cap", "jitter") or thing is backoff.decorrelated
+    ]
+    text = str(inspect.Signature(parameters)).replace(", *)", ")").replace("*, **", "**")
+    for value, name in {
+        "<class 'Exception'>": "Exception",
+        repr(backoff.exponential()): "backoff.exponential()",
+        "log_level=30": "log_level=logging.WARNING",
+        str(web.transient.statuses): "…",
+    }.items():
+        text = text.replace(value, name)
+    return f"{thing.__name__}{text}"
+
+
 class TestContract:
     """What users hold has no public attribute that the contract does not name."""
+
+    @pytest.mark.parametrize(
+        "thing",
+        [
+            *(Policy, GiveUp, RetryBudget, web.Transient),
+            *(getattr(backoff, name) for name in backoff.__all__),
+            *(getattr(clients, name) for name in clients.__all__),
+            *(instrumentation.observe, instrumentation.prometheus),
+            *(instrumentation.opentelemetry, instrumentation.structlog),
+        ],
+        ids=lambda thing: thing.__name__,
+    )
+    def test_every_default_is_there(self, thing):
+        """Names, order and defaults, to the letter."""
+        assert written(thing) in " ".join(CONTRACT.split())
 
     @pytest.mark.parametrize(
         "thing",

@@ -15,7 +15,7 @@ import pytest
 from map_parts import PACKAGE
 from policy_parts import BAD, CHANGED
 
-from retrying_elegant import Policy
+from retrying_elegant import Policy, _policy
 from retrying_elegant.cli.main import main
 
 NO_OPTION = "a command has an exit status, not errors, results, hooks or other calls"
@@ -91,6 +91,7 @@ PLACES = {
     "the annotations": annotations,
     "the docstring": docstring,
     "the attributes": attributes,
+    "the checks": lambda: list(_policy._CHECKS),
     "the contract": contract,
     "the table of changed values": lambda: list(CHANGED),
     "the table of bad values": lambda: list(BAD),

@@ -6,11 +6,16 @@ The map is in ``map_parts``.
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import textwrap
 
+import documents
 import pytest
 from map_parts import INSIDE, LEAVES, LEVEL, MODULES, PACKAGE, imports
+
+from retrying_elegant import _decision
 
 
 class TestMap:
@@ -68,3 +73,14 @@ class TestSansIO:
             "logging",
             "_reporting",
         }
+
+
+class TestDesign:
+    """The page on the design shows what the code says of itself."""
+
+    def test_the_states_of_a_call(self):
+        """The same diagram as at the top of `_decision`, further to the left."""
+        page = (documents.ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+        shown = re.search(r"```text\n(.*?)\n```", page, re.DOTALL)[1]
+        assert "NEW ────" in shown
+        assert textwrap.indent(shown, " " * 6) in _decision.__doc__
