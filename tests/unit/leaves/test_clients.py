@@ -9,6 +9,7 @@ import asyncio
 import errno
 import io
 import itertools
+import math
 import os
 import pickle
 import socket
@@ -140,6 +141,9 @@ class TestPolicy:
             with pytest.raises(TypeError, match=r"^policy\(request\)=.* a Policy, or None$"):
                 rules.choose("request")
         assert not file.closed
+        for right in (None, Policy(3)):
+            rules = Rules("x", lambda request, right=right: right, None, is_async=False)
+            assert rules.choose("request") is right
         assert Rules("x", lambda request: None, None, is_async=False).choose("request") is None
 
     def test_until(self):
@@ -255,7 +259,7 @@ class TestIdempotent:
         async def predicate(request):
             pass
 
-        with pytest.raises(TypeError, match="coroutine function"):
+        with pytest.raises(TypeError, match=r"^idempotent=.*coroutine function"):
             self.may("GET", idempotent=predicate)
         with pytest.raises(TypeError, match=r"idempotent\(...\)="):
             self.may("GET", idempotent=lambda request: predicate(request))
@@ -409,8 +413,9 @@ class TestTimeLimit:
             assert one.recv(1) == b""  # the end of the connection, which nothing was sent on
             assert limit.has_passed
 
-    def test_it_does_nothing_in_time(self):
+    def test_it_does_nothing_in_time(self, monkeypatch):
         """What is read is what was sent, and no thread is left."""
+        monkeypatch.setattr(_shared, "MOST_SECONDS", 3600)
         one, other = socket.socketpair()
         before = threading.active_count()
         with one, other:
@@ -815,6 +820,98 @@ class TestUrllib:
         assert opened(network).read() == b"done"
         error.close()
 
+    @pytest.mark.parametrize("excess", [-1, 0, 1])
+    def test_the_size_that_is_kept(self, excess):
+        """1 MiB; of what is larger, reading all raises."""
+        body = b"x" * (2**20 + excess)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.stopped_after(Response(503, body))
+        if excess > 0:
+            with pytest.raises(Exception, match="IncompleteRead"):
+                caught.value.read()
+        else:
+            assert caught.value.read() == body
+        caught.value.close()
+
+    @pytest.mark.parametrize("trouble", ["late", "error"])
+    def test_what_was_not_read_in_time_or_at_all(self, trouble, monkeypatch):
+        """A part is not passed off as all, though the response knows no length."""
+
+        class Late(TimeLimit):
+            has_passed = property(lambda self: trouble == "late", lambda self, value: None)
+
+        class Broken(Response):
+            def read(self, size=-1):
+                if trouble == "error" and self.tell():
+                    raise ConnectionResetError
+                return super().read(2)
+
+        monkeypatch.setattr(_urllib, "TimeLimit", Late)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.stopped_after(Broken(503, b"body"))
+        with pytest.raises(Exception, match="IncompleteRead"):
+            caught.value.read()
+        caught.value.close()
+
+    def stopped_after(self, failed):
+        """Set the response aside, and then return it after all."""
+
+        class Stop:
+            def is_set(self):
+                return failed.closed
+
+            def wait(self, timeout=None):
+                return True
+
+        return opened(Network(failed), QUICK.replace(stop=Stop(), wait=1))
+
+    def test_the_timeout_of_the_response(self, monkeypatch):
+        """What was cut for the attempt is as before when the response is read."""
+
+        class Socket:
+            def __init__(self):
+                self.timeouts = []
+                self.raw = self.fp = self._sock = self
+
+            settimeout = property(lambda self: self.timeouts.append)
+
+        monkeypatch.setattr(socket, "getdefaulttimeout", lambda: 7)
+        for timeout, after in ((5, 5), (None, None), (socket._GLOBAL_DEFAULT_TIMEOUT, 7)):
+            response, connection = Response(200), Socket()
+            response.fp = connection
+            opened(Network(response), timeout=timeout)
+            assert connection.timeouts == []  # nothing was cut
+            with deadline(3):
+                opened(Network(response), timeout=timeout)
+            assert connection.timeouts == [after]
+
+    def test_what_the_attempt_returned(self):
+        """Is the response."""
+        results, response = [], Response(200)
+        opened(
+            Network(response),
+            QUICK.replace(on_success=lambda attempt: results.append(attempt.result)),
+        )
+        assert results == [response]
+
+    def test_what_it_cannot_do(self):
+        """The message names the form."""
+        with pytest.raises(TypeError, match=r"until=.* None for clients\.urllib, whose"):
+            clients.urllib(Policy(until=bool))
+
+    def test_nothing_is_kept_alive(self, no_collector):
+        """Neither a failed response nor its error waits for the garbage collector."""
+
+        class Reset(ConnectionResetError):
+            """One to which there can be weak references."""
+
+        failed, error = Response(503), Reset()
+        alive = [weakref.ref(failed), weakref.ref(error)]
+        network = Network(failed, error, Response(200))
+        del failed, error
+        assert opened(network).status == 200
+        assert [reference() for reference in alive] == [None, None]
+
     def test_bounds_of_size(self):
         """A body without end is cut off."""
 
@@ -965,6 +1062,19 @@ class TestFilters:
             body = iter([b"x"])
             assert self.attempts(error, method="PUT", data=body) == (1, error)
 
+    def test_a_file_that_the_attempt_closes(self):
+        """Nor waited for: the call ends with the error of the attempt."""
+        file, error = io.BytesIO(b"x"), ConnectionResetError()
+
+        def close():
+            file.close()
+            raise error
+
+        policy = QUICK.replace(on_give_up=lambda attempt: reasons.append(attempt.reason))
+        reasons = []
+        assert self.attempts(close, method="PUT", data=file, policy=policy) == (1, error)
+        assert reasons == ["not retryable"]
+
     def test_a_file_that_a_hook_closes(self):
         """Is not sent again."""
         file = io.BytesIO(b"x")
@@ -1094,6 +1204,59 @@ class TestExchange:
             assert exchange.may_have_failed("response", status, lambda _: OSError(status)) is failed  # noqa: B023
             assert (exchange.failure is not None) is failed
 
+    def test_what_may_have_failed(self):
+        """Only where another attempt may follow is the answer True; a broken filter may say so."""
+
+        class Statuses(_shared.Exchange):
+            def status_of(self, error):
+                return error.args[0]
+
+        def unavailable(error):
+            return error.args[0] == 503
+
+        def broken(error):
+            calls.append(error)
+            raise trouble
+
+        calls, trouble = [], ZeroDivisionError()
+        rules, policy = Rules("x", None, None, is_async=False), QUICK.replace(on=unavailable)
+        for status, changes, answer, failed in (
+            (200, {}, False, False),
+            (503, {}, True, True),
+            (404, {}, False, False),
+            (501, {}, False, True),
+            (503, {"unless": OSError}, False, True),
+            (404, {"on": broken}, True, True),
+            (404, {"unless": broken}, True, True),
+        ):
+            exchange = Statuses(rules, policy.replace(**changes), "request", "GET", (), Body(None))
+            exchange.first_attempt("host")
+            error = OSError(status)
+            assert exchange.may_have_failed("response", status, lambda _: error) is answer  # noqa: B023
+            assert exchange.failure is (error if failed else None)
+            if broken in changes.values():
+                with pytest.raises(ZeroDivisionError) as caught:
+                    exchange._unless(error)
+                assert caught.value is trouble
+        assert len(calls) == 2  # once for each response, and not again
+
+    def test_an_attempt_that_took_all_of_its_time(self, clock):
+        """To the moment; one second less would have been healthy."""
+
+        class Hanging(_shared.Exchange):
+            def attempt(self, request):
+                clock.tick(request)
+                raise OSError
+
+        rules = Rules("x", None, None, is_async=False)
+        policy = QUICK.replace(reset_after=5, attempt_timeout=10)
+        for seconds, is_hung in ((9, False), (10, True)):
+            exchange = Hanging(rules, policy, seconds, "GET", (), Body(None))
+            exchange.first_attempt("host")
+            with pytest.raises(OSError, match=r"^$"):
+                exchange.attempt_in_time(seconds)
+            assert (exchange.current._began == math.inf) is is_hung
+
     def test_an_error_after_that_of_the_response(self):
         """Each error is judged by itself, such as that of reading a response that failed."""
         judged = []
@@ -1130,6 +1293,23 @@ class TestExchange:
         policy = QUICK.replace(on=OSError)
         exchange = NoStatus(rules, policy, "request", "GET", (), Body(None))
         assert exchange.refused_hint(late) is None
+        late.close()
+
+    def test_the_rule_that_found_a_hint_too_long(self):
+        """The first that has one to say, of those that are about such an error."""
+        late = urllib.error.HTTPError("http://host/", 503, "", Message(), None)
+        late.headers["Retry-After"] = "3000"
+        rules = Rules("x", None, None, is_async=False)
+        for on, hint in (
+            ((KeyError, lambda error: False), None),
+            ((lambda error: False, web.transient), 3000),
+            ((KeyError, OSError), 3000),
+        ):
+            policy = QUICK.replace(on=on)
+            exchange = _urllib._Exchange(
+                rules, policy, urllib.request.Request("http://host/"), lambda request: None
+            )
+            assert exchange.refused_hint(late) == hint
         late.close()
 
     def test_a_request_without_a_host(self):
