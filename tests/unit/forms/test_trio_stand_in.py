@@ -5,6 +5,7 @@ Real trio runs them in the integration tests; this holds what is asked of it, wi
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -160,6 +161,47 @@ class TestUnderTrio:
         assert trio.run(main()) is None
         assert outer.cancelled_caught
         assert flaky.calls == 1
+
+
+class TestStop:
+    """`stop` is waited for within a scope of trio's."""
+
+    class Event:
+        """One that is set when it has been waited for so many seconds."""
+
+        def __init__(self, trio, seconds):
+            self.trio, self.seconds, self.is_over = trio, seconds, False
+
+        def is_set(self):
+            return self.is_over
+
+        async def wait(self):
+            await self.trio.sleep(self.seconds)
+            self.is_over = True
+
+    def test_it_is_set_in_the_wait(self, async_way, trio):
+        """Which ends."""
+        flaky = Flaky([Lost, "value"])
+        with pytest.raises(Lost) as caught:
+            trio.run(async_way.start(flaky, wait=60, stop=self.Event(trio, 3)))
+        assert (given_up(caught.value).reason, flaky.calls) == ("stopped", 1)
+        assert trio.slept == [3]
+
+    def test_it_is_set_too_late(self, async_way, trio):
+        """The wait is over first."""
+        event = self.Event(trio, 90)
+        assert trio.run(async_way.start(Flaky([Lost, "value"]), wait=60, stop=event)) == "value"
+        assert not event.is_set()
+
+    def test_an_event_of_asyncio(self, async_way, trio):
+        """It finds no event loop: RuntimeError, with the attempt's error as its context."""
+        error = Lost("down")
+        with pytest.raises(
+            RuntimeError, match=r"^stop: the asyncio\.locks\.Event belongs"
+        ) as caught:
+            trio.run(async_way.start(Flaky([error]), wait=60, stop=asyncio.Event()))
+        assert caught.value.__context__ is error
+        assert isinstance(caught.value.__cause__, AttributeError)
 
 
 class TestBesideAsyncio:
