@@ -25,29 +25,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-PATIENCE = 60  # seconds for a server to start or to stop
+PATIENCE = 300  # seconds, and only where something would hang: a busy machine takes its time
 MET: set[str] = set()  # the versions of the servers that have been started here
 
 
 def free_port() -> int:
     """
-    A port of the loopback that was free a moment ago.
+    A port of the loopback for a server of this process's, listening or not; nobody else gets it.
 
-    Not one that the system gives to clients: while a server is down, one of them might get its
-    port, or even connect to itself there, and the server could not start again.
+    While a server is down, somebody else's might start there.  A client might get the port, or even
+    connect to itself there: so it is not one that the system gives to them, where it has the usual
+    range.
     """
     for port in random.sample(range(12_000, 32_000), 100):
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
+        with socket.socket() as holder, contextlib.suppress(OSError):
+            holder.bind(("127.0.0.1", port))
+            # Only where both have this option, and one does not listen, two get the same address.
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.detach()  # held until this process ends
             return port
     raise AssertionError("no port is free")
 
 
-def wait_until(ready: Callable[[], object], *, patience: float = PATIENCE) -> None:
-    """Return when *ready* is true; AssertionError after *patience* seconds."""
+def wait_until(
+    ready: Callable[[], object], *, patience: float = PATIENCE, why: Callable[[], str] = str
+) -> None:
+    """Return when *ready* is true; AssertionError after *patience* seconds, saying *why* not."""
     end = time.monotonic() + patience
     while not ready():
-        assert time.monotonic() < end, f"{ready} is not true after {patience} s"
+        assert time.monotonic() < end, f"{ready} is not true after {patience} s\n{why()}"
         time.sleep(0.02)
 
 
@@ -77,7 +83,7 @@ class Server:
 
     def __enter__(self) -> Self:
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="retrying-db-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="retrying-db-", dir="/tmp")).resolve()
         if self._root:
             shutil.chown(self.folder, self.account)
         try:
@@ -90,9 +96,11 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None:
+        try:
+            self._end()
+        finally:
             self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def pid(self) -> int:
@@ -109,25 +117,32 @@ class Server:
                 command, stdout=log, stderr=log, start_new_session=True, **self._options()
             )
         if wait:
-            wait_until(self._answers)
+            wait_until(self._is_up, why=self._log)
 
     def stop(self, how: signal.Signals | None = None) -> None:
         """Ask it to stop, with a signal, and return when it has; clients are not waited for."""
-        assert self._process is not None
-        self._process.send_signal(how or self._stop_signal)
-        self._process.wait(PATIENCE)
+        process = self._process
+        assert process is not None
+        process.send_signal(how or self._stop_signal)
+        wait_until(lambda: process.poll() is not None, why=self._log)
         self._process = None
 
     def kill(self) -> None:
-        """``kill -9`` for all its processes, wherever they are just then."""
-        assert self._process is not None
+        """``kill -9`` for all its processes, wherever they are just then; none is left."""
         parent, self._process = self._process, None
-        children = _children(parent.pid)
-        parent.kill()
-        for child in children:
+        wait_until(self._all_killed, why=self._log)
+        if parent is not None:
+            parent.kill()  # where there is no /proc
+            parent.wait()
+
+    def _all_killed(self) -> bool:
+        # More than once: one that was started meanwhile, or has lost its parent, may wait for a
+        # lock of one that is dead, for ever, and no new server would start beside it.
+        left = _processes(self.folder)
+        for process in left:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        parent.wait(PATIENCE)
+                os.kill(process, signal.SIGKILL)
+        return not left
 
     def restart(self) -> None:
         """Kill it, and start it again."""
@@ -151,8 +166,16 @@ class Server:
     def _command(self) -> list[str]:
         raise NotImplementedError
 
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"{self._process.args} has ended\n{self._log()}"
+        return self._answers()
+
     def _answers(self) -> bool:
         raise NotImplementedError
+
+    def _end(self) -> None:
+        """Do what is better done before it is killed."""
 
     def _options(self) -> dict[str, Any]:
         as_whom = {}
@@ -169,17 +192,22 @@ class Server:
         return done.stdout
 
     def _log(self) -> str:
-        return (self.folder / "log").read_text(errors="replace")
+        """The end of what it has said, and which processes it has."""
+        said = [
+            path.read_text(errors="replace")[-8_000:]
+            for path in (self.folder / "log", *self.folder.glob("log-files/*.log"))
+            if path.exists()
+        ]
+        return "\n".join([*said, f"its processes: {_processes(self.folder)}"])
 
 
-def _children(parent: int) -> list[int]:
-    """The processes that *parent* has started itself."""
+def _processes(folder: Path) -> list[int]:
+    """Those that are at work in *folder*, also if they have lost their parent."""
     found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    for place in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            fields = status.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == parent:
-                found.append(int(status.parent.name))
+            if place.readlink().is_relative_to(folder):
+                found.append(int(place.parent.name))
     return found
 
 
@@ -208,8 +236,9 @@ class PostgreSQL(Server):
             "port": self.port,
             "unix_socket_directories": self.folder,
             "fsync": "off",
+            "dynamic_shared_memory_type": "mmap",  # files in its folder
             "deadlock_timeout": "100ms",
-            "statement_timeout": "30s",  # a test that waits for ever should say where
+            "statement_timeout": f"{PATIENCE}s",  # a test that waits for ever should say where
             "max_connections": "40",
             # No such standby exists: with synchronous_commit = on, a COMMIT waits for ever.
             "synchronous_standby_names": "nobody",
@@ -221,20 +250,26 @@ class PostgreSQL(Server):
     def _answers(self) -> bool:
         import psycopg
 
-        assert self._process is not None
-        if self._process.poll() is not None:
-            # Right after a kill, its shared memory or its address may still be in use.
-            assert "in use" in self._log(), self._log()
-            self.start()
         with contextlib.suppress(psycopg.OperationalError):
             psycopg.connect(self.address).close()
             return True
         return False
 
+    def kill(self) -> None:
+        super().kill()
+        # It names a process.  Its number may soon be that of another server of the same account,
+        # as of one that is started beside this one, which would then be taken for this one.
+        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self.stop(signal.SIGQUIT)  # "immediate": if it is killed, it leaves a shared memory
+
     @property
     def address(self) -> str:
         """For libpq."""
-        return f"host=127.0.0.1 port={self.port} user=tester dbname=postgres connect_timeout=5"
+        where = f"host=127.0.0.1 port={self.port} user=tester dbname=postgres"
+        return f"{where} connect_timeout={PATIENCE}"
 
     @property
     def url(self) -> str:
@@ -295,8 +330,6 @@ class PgBouncer(Server):
         return [_program("pgbouncer", "/usr/sbin"), str(file)]
 
     def _answers(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self._log()
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
             return True
         return False
@@ -316,6 +349,13 @@ class MariaDB(Server):
     """User ``tester`` with the password ``pw``, database ``test``."""
 
     account = "mysql"
+    _storage = (
+        # Nothing has to survive the machine, but everything a kill.
+        *("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"),
+        # Little of what all servers of this account share: io_uring, and memory.
+        *("--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M"),
+        "--innodb-log-file-size=8M",
+    )
 
     def _create(self) -> None:
         daemon = _program("mariadbd", "/usr/sbin")
@@ -324,6 +364,7 @@ class MariaDB(Server):
         self._run(
             *(_program("mariadb-install-db"), "--no-defaults", f"--datadir={self._data}"),
             *("--auth-root-authentication-method=normal", "--skip-test-db"),
+            *("--force", *self._storage),  # --force: whether or not this machine's name resolves
         )
         self._setup = self.folder / "setup.sql"
         self._setup.write_text(
@@ -337,16 +378,12 @@ class MariaDB(Server):
             *(_program("mariadbd", "/usr/sbin"), "--no-defaults", f"--datadir={self._data}"),
             *("--bind-address=127.0.0.1", f"--port={self.port}", f"--init-file={self._setup}"),
             *(f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"),
-            # Nothing has to survive the machine, but everything a kill.
-            *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"),
-            "--innodb-lock-wait-timeout=1",
+            *(*self._storage, "--innodb-lock-wait-timeout=1"),
         ]
 
     def _answers(self) -> bool:
         import pymysql
 
-        assert self._process is not None
-        assert self._process.poll() is None, self._log()
         with contextlib.suppress(pymysql.MySQLError):
             pymysql.connect(**self.address).close()
             return True
@@ -383,8 +420,6 @@ class Redis(Server):
     def _answers(self) -> bool:
         import redis
 
-        assert self._process is not None
-        assert self._process.poll() is None, self._log()
         with contextlib.suppress(redis.ConnectionError), redis.Redis(port=self.port) as client:
             return bool(client.ping())
         return False
@@ -432,8 +467,6 @@ class RabbitMQ(Server):
         import pika
         from pika.exceptions import AMQPError
 
-        assert self._process is not None
-        assert self._process.poll() is None, self._log()
         with contextlib.suppress(AMQPError):
             pika.BlockingConnection(pika.URLParameters(self.url)).close()
             return True

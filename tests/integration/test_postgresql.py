@@ -13,7 +13,9 @@ from retrying_elegant import Policy, given_up, retry, retrying
 
 psycopg = pytest.importorskip("psycopg", reason="the package psycopg[binary] is not installed")
 
-AWAY = Policy(None, on=psycopg.OperationalError, wait=0.02, timeout=60, name="query")
+AWAY = Policy(
+    None, on=psycopg.OperationalError, wait=0.02, timeout=database_servers.PATIENCE, name="query"
+)
 
 
 def refused_by_the_server(error):
@@ -105,7 +107,7 @@ class TestRestart:
                 return (await cursor.fetchone())[0]
 
         async def main():
-            async with retrying(AWAY, on_retry=restart, attempt_timeout=10) as call:
+            async with retrying(AWAY, on_retry=restart, attempt_timeout=60) as call:
                 return [await call(query, "SELECT 4"), await call(query, "SELECT 5")]
 
         server.stop()

@@ -13,8 +13,11 @@ import socket
 import socketserver
 import struct
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+
+import psycopg
+from database_servers import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,15 +89,63 @@ def lost_update(first: Session, second: Session) -> BaseException:
 
 
 def ended_during(
-    call: Callable[[], Any], end: Callable[[], Any], *, after: float = 0.3
+    call: Callable[[], Any], end: Callable[[], Any], *, once: Callable[[], object]
 ) -> BaseException:
-    """An operator ends the session in the middle of *call*."""
-    timer = threading.Timer(after, end)
-    timer.start()
-    try:
-        return error_of(call)
-    finally:
-        timer.join()
+    """An operator ends the session in the middle of *call*, *once* it has got that far."""
+
+    def operate() -> None:
+        wait_until(once)
+        end()
+
+    with ThreadPoolExecutor(1) as pool:
+        operating = pool.submit(operate)
+        error = error_of(call)
+        operating.result()
+    return error
+
+
+def waiting(server: PostgreSQL, process: int) -> Callable[[], bool]:
+    """Whether a session of *server* is asleep, or waits for a standby at the end of its COMMIT."""
+    state = "SELECT wait_event IN ('PgSleep', 'SyncRep') FROM pg_stat_activity WHERE pid = %s"
+
+    def it_waits() -> bool:
+        with psycopg.connect(server.address) as connection:
+            return connection.execute(state, [process]).fetchone() == (True,)
+
+    return it_waits
+
+
+def gone(server: PostgreSQL, process: int) -> Callable[[], bool]:
+    """Whether there is no such session any more."""
+
+    def it_is_gone() -> bool:
+        with psycopg.connect(server.address) as connection:
+            query = "SELECT FROM pg_stat_activity WHERE pid = %s"
+            return connection.execute(query, [process]).rowcount == 0
+
+    return it_is_gone
+
+
+@contextlib.contextmanager
+def no_room(server: PostgreSQL) -> Iterator[None]:
+    """Every connection that *server* has is taken; they are free again afterwards."""
+    with contextlib.ExitStack() as stack:
+        try:
+            while True:
+                stack.enter_context(psycopg.connect(server.address))
+        except psycopg.OperationalError as error:
+            assert "too many clients" in str(error), error
+        yield
+
+    def few_are_left() -> bool:
+        with (
+            contextlib.suppress(psycopg.OperationalError),
+            psycopg.connect(server.address) as connection,
+        ):
+            return connection.execute("SELECT FROM pg_stat_activity").rowcount < 20
+        return False
+
+    wait_until(few_are_left)
 
 
 @contextlib.contextmanager
@@ -162,20 +213,19 @@ def only_says(words: bytes) -> Iterator[int]:
 
 
 def errors_while(start: Callable[[], Any], connect: Callable[[], Session]) -> list[BaseException]:
-    """The errors of connecting again and again while a server starts, and at last it succeeds."""
-    errors: list[BaseException] = []
-    thread = threading.Thread(target=start)
-    thread.start()
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            connect().close()
-        except Exception as error:
-            errors.append(error)
-            time.sleep(0.005)
-        else:
-            break
-    else:
-        raise AssertionError("the server did not come up")
-    thread.join()
+    """The errors of connecting, before a server starts and while it does, until that succeeds."""
+    errors = [error_of(connect)]
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(start)
+
+        def connects() -> bool:
+            try:
+                connect().close()
+            except Exception as error:
+                errors.append(error)
+                return starting.done() and starting.exception() is not None
+            return True
+
+        wait_until(connects)
+        starting.result()
     return errors

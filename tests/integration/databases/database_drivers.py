@@ -13,6 +13,8 @@ import sqlite3
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from database_servers import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
@@ -292,7 +294,7 @@ def _psycopg2(server: PostgreSQL, **more: Any) -> Session:
 def _asyncpg(server: PostgreSQL, **more: Any) -> Session:
     import asyncpg
 
-    names = {"user": "tester", "database": "postgres", "timeout": 5, **more}
+    names = {"user": "tester", "database": "postgres", "timeout": PATIENCE, **more}
 
     async def connecting() -> Any:
         return await asyncpg.connect(host="127.0.0.1", port=server.port, **names)
@@ -303,7 +305,7 @@ def _asyncpg(server: PostgreSQL, **more: Any) -> Session:
 def _pg8000(server: PostgreSQL, **more: Any) -> Session:
     import pg8000
 
-    names = {"user": "tester", "database": "postgres", "timeout": 20, **more}
+    names = {"user": "tester", "database": "postgres", "timeout": PATIENCE, **more}
     return Session(pg8000.connect(host="127.0.0.1", port=server.port, **names))
 
 
@@ -344,7 +346,7 @@ POSTGRESQL: dict[str, Callable[[PostgreSQL], Session]] = {
     "Django": _django_postgresql,
     "peewee": _peewee_postgresql,
     "tortoise, asyncpg": lambda server: Tortoise(f"asyncpg://{server.url}"),
-    "tortoise, psycopg": lambda server: Tortoise(f"psycopg://{server.url}?timeout=3"),
+    "tortoise, psycopg": lambda server: Tortoise(f"psycopg://{server.url}?timeout=10"),
 }
 
 

@@ -89,7 +89,7 @@ class Payments:
             None,
             on=lost_or_undone,
             wait=backoff.exponential(0.02, cap=0.2),
-            timeout=120,
+            timeout=database_servers.PATIENCE,
             on_retry=forget,
             log_level=None,  # there are hundreds, and a table to read
         )
@@ -133,15 +133,16 @@ def under_kills(
     threads = [threading.Thread(target=run) for _ in range(clients)]
     for thread in threads:
         thread.start()
-    for _ in range(kills):
-        before = len(acknowledged)
-        end = time.monotonic() + 30
-        while len(acknowledged) < before + 5 * clients and not errors and time.monotonic() < end:
-            time.sleep(0.005)  # until all are in full swing again
-        server.restart()
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(kills):
+            before = len(acknowledged)
+            while len(acknowledged) < before + 5 * clients and not errors:
+                time.sleep(0.005)  # until all are in full swing again
+            server.restart()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     if errors:
         raise errors[0]
     return acknowledged

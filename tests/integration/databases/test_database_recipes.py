@@ -82,14 +82,19 @@ def balances(server):
     return read
 
 
+def patient(decorated, **fields):
+    """A function of the page, with as much time as a busy machine may take."""
+    policy = decorated.policy.replace(timeout=database_servers.PATIENCE, **fields)
+    return retry(policy)(decorated.__wrapped__)
+
+
 class Clients:
     """Many calls of a decorated function at a time, with its retries counted."""
 
     def __init__(self, decorated):
         self.retries = Counter()
         on_retry = [*(decorated.policy.on_retry or ()), self._note]
-        policy = decorated.policy.replace(on_retry=on_retry, attempts=None, timeout=60)
-        self.call = retry(policy)(decorated.__wrapped__)
+        self.call = patient(decorated, on_retry=on_retry, attempts=None)
 
     def _note(self, attempt):
         self.retries["conflict" if db.conflict(attempt.error) else "disconnected"] += 1
@@ -258,7 +263,7 @@ class TestLostConnections:
 
     def test_payments(self, page, server, balances):
         """Table and balance agree with what clients were told."""
-        pay = page["pay"]
+        pay = patient(page["pay"])
         acknowledged = kill_count.under_kills(
             server, lambda: lambda operation: pay(operation, 1, 1), clients=6, kills=10
         )
@@ -305,8 +310,9 @@ class TestRedis:
 
     def test_repeated_writes(self, page, cache):
         """SET, in ten kills: each one that was acknowledged is there."""
+        remember = patient(page["remember"])
         acknowledged = kill_count.under_kills(
-            cache, lambda: lambda operation: page["remember"](operation, 1), clients=4, kills=10
+            cache, lambda: lambda operation: remember(operation, 1), clients=4, kills=10
         )
         with redis.Redis(port=cache.port) as client:
             assert client.exists(*acknowledged) == len(acknowledged) > 50
@@ -315,11 +321,9 @@ class TestRedis:
         """As many visits as were acknowledged, in ten kills."""
         client = redis.Redis(port=cache.port)
         client.delete("visits")
+        count_once = patient(page["count_once"])
         acknowledged = kill_count.under_kills(
-            cache,
-            lambda: lambda operation: page["count_once"](operation, "visits", 1),
-            clients=4,
-            kills=10,
+            cache, lambda: lambda operation: count_once(operation, "visits", 1), clients=4, kills=10
         )
         assert int(client.get("visits")) == len(acknowledged) > 50
         client.close()
@@ -330,18 +334,16 @@ class TestQueue:
 
     def test_publishes_and_payments(self, page, server, broker, balances):
         """Two kills of the broker; some messages may be there twice."""
+        publish = patient(page["publish"])
         acknowledged = kill_count.under_kills(
-            broker, lambda: lambda operation: page["publish"](operation, 1), clients=2, kills=2
+            broker, lambda: lambda operation: publish(operation, 1), clients=2, kills=2
         )
         with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
             channel = connection.channel()
             received = 0
-            for method, properties, body in channel.consume("payments", inactivity_timeout=1):
-                if method is None:
-                    break
-                page["consume"](channel, method, properties, body)
+            while (message := channel.basic_get("payments"))[0] is not None:
+                page["consume"](channel, *message)
                 received += 1
-            channel.cancel()
         with psycopg.connect(server.address) as connection:
             rows = connection.execute("SELECT operation::text FROM payment").fetchall()
         paid = {row[0] for row in rows}

@@ -6,13 +6,12 @@ import asyncio
 import functools
 import socket
 import threading
-import time
 
 import pytest
 import redis
 import redis.asyncio
-from collisions import answers_lost, error_of
-from database_servers import wait_until
+from collisions import answers_lost, ended_during, error_of
+from database_servers import PATIENCE, wait_until
 from db_parts import meaning
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -67,12 +66,21 @@ class TestConflicts:
         """BUSY, until somebody ends the script."""
         script = threading.Thread(target=error_of, args=(client.eval, "while true do end", 0))
         script.start()
-        time.sleep(0.3)
+        errors = []
+
+        def refused():
+            try:
+                other.get("key")
+            except redis.ResponseError as error:
+                errors.append(error)
+            return errors
+
         try:
-            error = error_of(other.get, "key")
+            wait_until(refused)
         finally:
             other.script_kill()
             script.join()
+        [error] = errors
         assert str(error).startswith("BUSY ")
         assert meaning(error) == "conflict"
 
@@ -97,17 +105,25 @@ class TestDisconnects:
     def test_ended_in_a_command(self, client, other):
         """By an operator."""
         number = client.client_id()
-        timer = threading.Timer(0.2, lambda: other.client_kill_filter(_id=number))
-        timer.start()
-        assert meaning(error_of(client.blpop, "nothing", 20)) == "disconnected"
-        timer.join()
+
+        def waiting():
+            [entry] = [entry for entry in other.client_list() if entry["id"] == str(number)]
+            return entry["cmd"] == "blpop"
+
+        error = ended_during(
+            lambda: client.blpop("nothing", PATIENCE),
+            lambda: other.client_kill_filter(_id=number),
+            once=waiting,
+        )
+        assert meaning(error) == "disconnected"
 
     def test_a_timeout(self, redis_server, other):
         """Nobody knows whether the command has been executed; here it was not, for once."""
         with redis.Redis(port=redis_server.port, retry=NEVER, socket_timeout=0.1) as client:
             client.ping()
-            other.client_pause(500)
+            other.client_pause(1000 * PATIENCE, all=False)  # who writes has to wait
             error = error_of(client.set, "key", 1)
+        other.client_unpause()
         assert other.get("key") is None
         assert type(error) is redis.TimeoutError
         assert meaning(error) == "disconnected"
@@ -124,14 +140,14 @@ class TestDisconnects:
         errors = []
         slowly = ("--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024")
         redis_server.start(*slowly, wait=False)
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
+
+        def loaded():
             try:
-                client.get("1")
-                break
+                return client.get("1")
             except redis.RedisError as error:
                 errors.append(error)
-                time.sleep(0.02)
+
+        wait_until(loaded)
         assert {meaning(error) for error in errors} == {"disconnected"}
         assert redis.exceptions.BusyLoadingError in {type(error) for error in errors}
 
@@ -207,7 +223,7 @@ class TestItsOwnRetries:
         """How often a client connects to a server that hangs up, for one command."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             count = 0
-            listener.settimeout(20)
+            listener.settimeout(PATIENCE)
 
             def hang_up():
                 nonlocal count

@@ -16,6 +16,7 @@ import psycopg
 import pymysql
 import pytest
 from database_drivers import MARIADB, POSTGRESQL, SQLITE, opened
+from database_servers import PATIENCE
 
 from retrying_elegant import backoff, db, retry
 
@@ -168,14 +169,14 @@ class TestWhatEachAttemptDoes:
                         None,
                         on=db.conflict,
                         wait=backoff.exponential(0.005, cap=0.1),
-                        timeout=60,
+                        timeout=PATIENCE,
                         on_retry=conflicts.append,
                         log_level=None,
                     )
                     def call():
                         attempt(session, add_one(own, locking))
 
-                    together.wait(30)
+                    together.wait(PATIENCE)
                     for _ in range(CALLS):
                         call()
             except BaseException as error:
