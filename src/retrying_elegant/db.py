@@ -180,7 +180,8 @@ _LIBPQ_LOST = (
     "server is in hot standby mode",
     "server is not in hot standby mode",
 )
-# Nor has an answer of the server while libpq connects: a word such as FATAL, and a text.
+# Nor has an answer of the server while libpq connects: a word such as FATAL, and a text.  From
+# PostgreSQL's sources: postmaster.c, postinit.c, postgres.c and proc.c.
 _SERVER_NOT_NOW = (
     "the database system is ",  # starting up, shutting down, in recovery mode
     "too many clients already",
@@ -269,7 +270,7 @@ def _mysql_interface(error: BaseException) -> str | None:
     return _LOST if closed else _mysql(error)
 
 
-# Messages of mysql-connector that come without a number.
+# Messages of mysql-connector that come without a number.  From its sources.
 _CONNECTOR_LOST = (
     "MySQL Connection not available",
     "Connection to MySQL is not available",
@@ -340,7 +341,7 @@ def _has_label(error: BaseException, label: str) -> bool:
 
 
 def _redis_response(error: BaseException) -> str | None:
-    """Return the meaning of a reply without a class; BUSY: a script blocks the server."""
+    """Return the meaning of a reply without a class; BUSY: a script blocks the server (EVAL)."""
     return _CONFLICT if text(error).startswith("BUSY ") else None
 
 
@@ -367,7 +368,8 @@ def _with_text(*reasons: str) -> Callable[[BaseException], str | None]:
 # Names have the form ``package.Class``.  Of the classes that an error derives from, the most
 # specific one in any of the tables below counts.
 
-# The class alone decides.
+# The class alone decides.  From the reference of each driver; what Redis means by TRYAGAIN and
+# CLUSTERDOWN, which redis-py has classes for, is in its "Redis cluster specification".
 _SETTLED: dict[str, str | None] = {
     **_table(
         conflict="""

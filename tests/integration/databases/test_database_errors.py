@@ -370,6 +370,7 @@ class TestMariaDBConflicts:
     def test_a_deadlock_undoes_the_whole_transaction(self, two, connect, mariadb):
         """The earlier write of the one that was chosen is gone, even if it commits."""
         first, second = two
+        first.execute(f"SET innodb_lock_wait_timeout = {PATIENCE}")
         first.execute(update(3))
         first.execute(update(2))
         second.execute(update(1))  # the lighter one, which is chosen
@@ -387,6 +388,7 @@ class TestMariaDBConflicts:
         """A deadlock undoes it as well: what is retried inside it runs without what came before."""
         connect = MARIADB["PyMySQL"]
         with opened(connect, mariadb) as first, opened(connect, mariadb) as second:
+            first.execute(f"SET innodb_lock_wait_timeout = {PATIENCE}")
             for number in (1, 2, 3):
                 first.execute(f"INSERT INTO account VALUES ({number + 10}, 0)")  # the heavier one
             first.execute(update(2))

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import socket
 import sqlite3
 import threading
 from collections import Counter
 
 import asyncpg
+import collisions
 import database_servers
 import documents
 import given
@@ -99,14 +102,17 @@ class Clients:
     def _note(self, attempt):
         self.retries["conflict" if db.conflict(attempt.error) else "disconnected"] += 1
 
-    def run(self, function, clients=6, calls=5):
-        """Let each of *clients* call ``function(call)`` so many times."""
-        errors = []
+    def run(self, function, clients=6, calls=5, *, until_they_collide=True):
+        """Let each of *clients* call ``function(call)`` so many times; the number of all calls."""
+        made, errors = [], []
 
         def client():
             try:
-                for _ in range(calls):
+                for number in itertools.count(1):
                     function(self.call)
+                    made.append(number)
+                    if number >= calls and (self.retries["conflict"] or not until_they_collide):
+                        return
             except Exception as error:
                 errors.append(error)
 
@@ -116,6 +122,7 @@ class Clients:
         for thread in threads:
             thread.join()
         assert errors == []
+        return len(made)
 
 
 class TestTransactions:
@@ -126,11 +133,9 @@ class TestTransactions:
         assert page["transfer"].policy.on == page["withdraw"].policy.on == db.conflict
 
     def test_sqlalchemy(self, page, balances):
-        """Thirty transfers by six clients."""
-        clients = Clients(page["transfer"])
-        clients.run(lambda transfer: transfer(1, 2, 10))
-        assert balances() == [700, 300]
-        assert clients.retries["conflict"] > 0
+        """Thirty transfers by six clients, or more until two of them collide."""
+        calls = Clients(page["transfer"]).run(lambda transfer: transfer(1, 2, 1))
+        assert balances() == [1000 - calls, calls]
 
     def test_sqlalchemy_too_much(self, page, balances):
         """An error of the caller's own is not retried, and changes nothing."""
@@ -140,34 +145,33 @@ class TestTransactions:
 
     def test_psycopg(self, page, server, balances):
         """The same, over connections of their own."""
-        clients = Clients(page["withdraw"])
 
         def withdraw(call):
             with psycopg.connect(server.dsn, autocommit=True) as connection:
                 connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
-                call(connection, 1, 10)
+                call(connection, 1, 1)
 
-        clients.run(withdraw)
-        assert balances() == [700, 0]
-        assert clients.retries["conflict"] > 0
+        calls = Clients(page["withdraw"]).run(withdraw)
+        assert balances() == [1000 - calls, 0]
 
     def test_asyncpg(self, page, server, balances):
         """The same in one event loop."""
         clients = Clients(page["deposit"])
 
         async def main():
+            calls = 0
             async with asyncpg.create_pool(server.dsn, min_size=1, max_size=6) as pool:
-                await asyncio.gather(*(clients.call(pool, 2, 10) for _ in range(30)))
+                while not clients.retries["conflict"]:
+                    await asyncio.gather(*(clients.call(pool, 2, 10) for _ in range(30)))
+                    calls += 30
+            return calls
 
-        asyncio.run(main())
-        assert balances() == [1000, 300]
-        assert clients.retries["conflict"] > 0
+        calls = asyncio.run(main())
+        assert balances() == [1000, 10 * calls]
 
     def test_django(self, page, balances):
         """The same, with a connection for each thread."""
         from django.db import connection
-
-        clients = Clients(page["add"])
 
         def add(call):
             try:
@@ -175,9 +179,8 @@ class TestTransactions:
             finally:
                 connection.close()
 
-        clients.run(add)
-        assert balances() == [1000, 300]
-        assert clients.retries["conflict"] > 0
+        calls = Clients(page["add"]).run(add)
+        assert balances() == [1000, 10 * calls]
 
     def test_sqlite(self, page, tmp_path):
         """Writers that wait for each other in turn."""
@@ -186,7 +189,8 @@ class TestTransactions:
             connection.execute("CREATE TABLE item (id int, name text)")
             connection.execute("INSERT INTO item VALUES (1, '')")
             connection.commit()
-        Clients(page["rename"]).run(lambda rename: rename(path, 1, "tea"))
+        clients = Clients(page["rename"])
+        clients.run(lambda rename: rename(path, 1, "tea"), until_they_collide=False)
         with contextlib.closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT name FROM item").fetchall() == [("tea",)]
 
@@ -288,6 +292,29 @@ class TestLostConnections:
             found = kill_count.count(server, with_id=False, clients=4, kills=3)
             assert found.lost == 0
 
+    @pytest.mark.parametrize(
+        ("found", "status"),
+        [
+            ([(9, 9, 0, 0), (9, 9, 0, 0)], 0),
+            ([(9, 9, 0, 0), (9, 10, 1, 2)], 0),
+            ([(9, 8, 1, 0), (9, 9, 0, 0)], 1),
+            ([(9, 10, 0, 1), (9, 9, 0, 0)], 1),
+        ],
+        ids=["nothing", "without an id", "lost", "doubled"],
+    )
+    def test_what_it_prints(self, found, status, monkeypatch, capsys):
+        """A table; its exit status is about the payments with an id alone."""
+        rows = [kill_count.Count(*row) for row in found]
+        counts = iter(rows)
+        monkeypatch.setattr(kill_count, "count", lambda server, **how: next(counts))
+        monkeypatch.setattr(database_servers, "MariaDB", contextlib.nullcontext)
+        assert kill_count.main(["--clients", "3", "--kills", "2", "mariadb"]) == status
+        expected = [
+            f"| mariadb | {with_id} | 3 | 2 | {' | '.join(map(str, row))} |"
+            for with_id, row in zip(("yes", "no"), found, strict=True)
+        ]
+        assert capsys.readouterr().out.splitlines()[2:] == expected
+
     def test_what_it_counts(self):
         """It can tell lost from doubled."""
         assert kill_count.counted(["a", "b", "c"], ["a", "a", "c"]) == (3, 3, 1, 1)
@@ -297,15 +324,14 @@ class TestRedis:
     """What others change is read again, and what may not be repeated has an id."""
 
     def test_watch(self, page, cache):
-        """Sixty teas for six clients, none sold twice."""
+        """Six clients, and no tea sold twice, nor one that is not there."""
         client = redis.Redis(port=cache.port)
-        client.set("stock:tea", 60)
-        clients = Clients(page["take"])
-        clients.run(lambda take: take("stock:tea", 2))
-        assert client.get("stock:tea") == b"0"
-        assert clients.retries["conflict"] > 0
+        client.set("stock:tea", 100_000)
+        calls = Clients(page["take"]).run(lambda take: take("stock:tea", 2))
+        left = int(client.get("stock:tea"))
+        assert left == 100_000 - 2 * calls
         with pytest.raises(LookupError):
-            page["take"]("stock:tea", 1)
+            page["take"]("stock:tea", left + 1)
         client.close()
 
     def test_repeated_writes(self, page, cache):
@@ -352,6 +378,19 @@ class TestQueue:
         # The page itself has published one of 10.
         assert len(paid) <= len(acknowledged) + 1
         assert balances()[0] == 1000 - len(acknowledged) - 10 * (len(paid) > len(acknowledged))
+
+    def test_a_broker_that_is_killed_during_the_handshake(self, page, broker):
+        """It is as if the password were wrong, so that error has to be retried as well."""
+        with socket.create_connection(("127.0.0.1", broker.port)) as client:
+            client.sendall(b"AMQP\x00\x00\x09\x01")
+            greeting = client.recv(65_536)
+        with collisions.only_says(greeting) as port:
+            parameters = pika.URLParameters(broker.url.replace(str(broker.port), str(port)))
+            error = error_of(pika.BlockingConnection, parameters)
+        assert type(error) is pika.exceptions.ProbableAuthenticationError
+        policy = page["BROKER"]
+        assert isinstance(error, policy.on)
+        assert not isinstance(error, policy.unless)
 
     def test_a_message_that_reaches_no_queue(self, page, broker):
         """It is returned, and not retried."""

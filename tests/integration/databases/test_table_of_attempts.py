@@ -10,13 +10,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-import time
 
+import documents
 import psycopg
+import psycopg_pool
 import pymysql
 import pytest
-from database_drivers import MARIADB, POSTGRESQL, SQLITE, opened
-from database_servers import PATIENCE
+import sqlalchemy
+from database_drivers import MARIADB, POSTGRESQL, SQLITE, Session, opened
+from database_servers import PATIENCE, wait_until
+from sqlalchemy import orm
 
 from retrying_elegant import backoff, db, retry
 
@@ -31,11 +34,15 @@ TABLE = "CREATE TABLE account (id int PRIMARY KEY, balance int)"
 ROWS_OF_IT = "INSERT INTO account VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0)"
 
 
-def add_one(own, locking):
-    """Write a row of one's own, then read the common one, and write what was read."""
+def add_one(own, locking, conflicts):
+    """
+    Write a row of one's own, then read the common one, and write what was read.
+
+    Until it has collided with another one, if it is locked.
+    """
     yield f"UPDATE account SET balance = balance + 1 WHERE id = {own}"
     [(balance,)] = yield f"SELECT balance FROM account WHERE id = 0{locking}"
-    time.sleep(0.005)  # for the others to collide with
+    wait_until(lambda: conflicts or not locking)
     yield f"UPDATE account SET balance = {balance + 1} WHERE id = 0"
 
 
@@ -60,6 +67,28 @@ def with_connection(session, statements):
     """`with connection:`."""
     with session.connection:
         run(session.execute, statements)
+
+
+def a_pool(server):
+    return psycopg_pool.ConnectionPool(server.address, min_size=1, max_size=1, open=True)
+
+
+def with_pool(pool, statements):
+    """`with pool.connection():`, of psycopg's."""
+    with pool.connection() as connection:
+        run(Session(connection).execute, statements)
+
+
+def with_session(session, statements):
+    """`with Session(engine) as s, s.begin():`, of SQLAlchemy's ORM."""
+    engine = session.connection.engine
+
+    def execute(sql):
+        result = s.execute(sqlalchemy.text(sql))
+        return result.all() if result.returns_rows else []
+
+    with orm.Session(engine) as s, s.begin():
+        run(execute, statements)
 
 
 def immediate(statements):
@@ -103,6 +132,9 @@ def in_transaction(session, statements):
 
 
 ROWS = {
+    "psycopg, pool": ("postgresql", a_pool, with_pool),
+    "SQLAlchemy, PostgreSQL": ("postgresql", POSTGRESQL["SQLAlchemy, psycopg"], with_session),
+    "SQLAlchemy, MariaDB": ("mariadb", MARIADB["SQLAlchemy, PyMySQL"], with_session),
     "psycopg2": ("postgresql", POSTGRESQL["psycopg2"], with_connection),
     "pg8000": ("postgresql", POSTGRESQL["pg8000"], commit_or_roll_back),
     "pyodbc, PostgreSQL": ("postgresql", POSTGRESQL["pyodbc"], commit_or_roll_back),
@@ -119,6 +151,21 @@ ROWS = {
     "sqlite3": ("sqlite", SQLITE["sqlite3"], with_connection_immediately),
     "aiosqlite": ("sqlite", SQLITE["aiosqlite"], commit_or_roll_back_immediately),
 }
+
+
+# On the page, each of these has a recipe, which test_database_recipes.py runs.
+RECIPES = {"psycopg", "asyncpg", "SQLAlchemy", "Django", "redis"}
+# Their servers cannot be installed here: the drivers' own classes and numbers only.
+WITHOUT_SERVER = {"python-oracledb", "pymongo"}
+
+
+def test_every_driver_is_tried():
+    """Each that the table names, here or by a recipe."""
+    page = (documents.ROOT / "docs" / "databases.md").read_text(encoding="utf-8")
+    rows = page.partition("| Driver | `on` |")[2].partition("\n\n")[0].splitlines()[2:]
+    names = {name.strip() for row in rows[:-1] for name in row.split("|")[1].split(",")}
+    tried = {name.partition(",")[0] for name in ROWS}
+    assert names == tried | RECIPES | WITHOUT_SERVER
 
 
 @pytest.fixture
@@ -174,7 +221,7 @@ class TestWhatEachAttemptDoes:
                         log_level=None,
                     )
                     def call():
-                        attempt(session, add_one(own, locking))
+                        attempt(session, add_one(own, locking, conflicts))
 
                     together.wait(PATIENCE)
                     for _ in range(CALLS):
@@ -190,4 +237,3 @@ class TestWhatEachAttemptDoes:
             thread.join()
         assert errors == []
         assert balances() == [CLIENTS * CALLS, *[CALLS] * CLIENTS]
-        assert conflicts or not locking  # SQLite waits for a moment by itself

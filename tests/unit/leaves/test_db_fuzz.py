@@ -60,9 +60,10 @@ class TestTheFuzzing:
         found = [meaning(error) for error in errors]
         assert min(map(found.count, ("conflict", "disconnected", "neither"))) >= 50
 
-    def test_a_wrong_answer_is_found(self, monkeypatch):
-        """A predicate that takes everything for a conflict."""
-        monkeypatch.setattr(db, "conflict", lambda error: True)
+    @pytest.mark.parametrize("predicate", ["conflict", "disconnected"])
+    def test_a_wrong_answer_is_found(self, predicate, monkeypatch):
+        """A predicate that is true of everything."""
+        monkeypatch.setattr(db, predicate, lambda error: True)
         chance = random.Random(1)
         with pytest.raises(AssertionError):
             for _ in range(100):
