@@ -405,6 +405,10 @@ class TestRemains:
 class TestTimeLimit:
     """The body of a failed response is read within bounds of time."""
 
+    def test_the_bounds(self):
+        """Those of the contract."""
+        assert (_shared.MOST_BYTES, _shared.MOST_SECONDS) == (2**20, 2)
+
     def test_it_ends_a_read_that_blocks(self, monkeypatch):
         """From another thread."""
         monkeypatch.setattr(_shared, "MOST_SECONDS", 0.01)
@@ -779,8 +783,9 @@ class TestUrllib:
             assert caught.value.read() == b"body"
         caught.value.close()
 
+    @pytest.mark.parametrize("read", ["read", "read1", "readline", "readlines"])
     @pytest.mark.parametrize("length", [0, 7], ids=["whole", "cut off"])
-    def test_raised_by_another_handler(self, length):
+    def test_raised_by_another_handler(self, length, read):
         """An error for the status is the user's, with what was read of its response."""
         failed = Response(503, b"a body", length=length)
 
@@ -796,6 +801,7 @@ class TestUrllib:
 
         def look(attempt):
             assert attempt.error.read(2) == b"a "
+            getattr(attempt.error, read)  # it keeps the method that it found
             assert not failed.closed
 
         policy = QUICK.replace(stop=Stop(), wait=1, on_retry=look)
@@ -807,10 +813,51 @@ class TestUrllib:
         assert error.headers is failed.headers
         if length:
             with pytest.raises(Exception, match="IncompleteRead"):
-                error.read()
+                while getattr(error, read)():
+                    pass
         else:
-            assert error.read() == b"body"
+            assert getattr(error, read)() == ([b"body"] if read == "readlines" else b"body")
         error.close()
+        assert error.closed
+
+    def test_raised_by_another_handler_and_not_waited_for(self):
+        """Nobody has read the response of the last attempt, whose error is as it was."""
+        responses = [Response(503, b"body") for _ in range(4)]
+        left = iter(responses)
+
+        def fail():
+            response = next(left)
+            raise urllib.error.HTTPError("http://host/", 503, "So", response.headers, response)
+
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            opened(Network(fail))
+        error = caught.value
+        assert [response.closed for response in responses] == [True, True, True, False]
+        assert error.fp is responses[-1]
+        assert error.read() == b"body"
+        error.close()
+
+    def test_another_error_in_the_wait(self):
+        """That of the attempt stays closed: it is not what the user gets."""
+        failed = Response(503, b"body")
+
+        def fail():
+            raise urllib.error.HTTPError("http://host/", 503, "So", failed.headers, failed)
+
+        class Stop:
+            def is_set(self):
+                if failed.closed:
+                    raise LookupError
+                return False
+
+            def wait(self, timeout=None):
+                raise LookupError
+
+        with pytest.raises(LookupError) as caught:
+            opened(Network(fail), QUICK.replace(stop=Stop(), wait=1))
+        error = caught.value.__context__
+        assert isinstance(error, urllib.error.HTTPError)
+        assert error.fp is failed
         assert error.closed
 
     def test_raised_by_another_handler_without_a_response(self):
@@ -899,6 +946,15 @@ class TestUrllib:
         with pytest.raises(TypeError, match=r"until=.* None for clients\.urllib, whose"):
             clients.urllib(Policy(until=bool))
 
+    def test_a_response_that_knows_no_length(self):
+        """Such as that of a handler of one's own: what was read of it is all."""
+        failed = Response(503, b"body")
+        del failed.length
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.stopped_after(failed)
+        assert caught.value.read() == b"body"
+        caught.value.close()
+
     def test_nothing_is_kept_alive(self, no_collector):
         """Neither a failed response nor its error waits for the garbage collector."""
 
@@ -911,6 +967,15 @@ class TestUrllib:
         del failed, error
         assert opened(network).status == 200
         assert [reference() for reference in alive] == [None, None]
+
+        def fail():
+            raise Reset
+
+        try:
+            opened(Network(fail))
+        except Reset as raised:
+            alive = weakref.ref(raised)
+        assert alive() is None
 
     def test_bounds_of_size(self):
         """A body without end is cut off."""
