@@ -63,7 +63,7 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         if self._at is not None:
             raise RuntimeError("this deadline has been entered before: make one for each `with`")
         self._at = _clock.time.monotonic() + self._seconds
-        self._outer = deadline.current()
+        self._outer = _innermost.get()
         kept = copy_context()  # noqa: F841 - keeps alive what `set` reads: see `_reporting`
         _innermost.set(self)
         # Last, so that an interruption before this leaves no deadline behind.
@@ -77,6 +77,8 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
         trace: TracebackType | None,
     ) -> None:
         self._is_open = False
+        # Without this, tasks that each start the next one inside would keep those of all before.
+        self._outer = _first_open(self._outer)
         # In another context (a generator closed elsewhere), or if a later deadline inside is still
         # open, the variable belongs to others, which skip closed deadlines.
         if _innermost.get() is self:
@@ -86,10 +88,7 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
     @staticmethod
     def current() -> deadline | None:
         """Return the innermost deadline that applies here, or None."""
-        this = _innermost.get()
-        while this is not None and not this._is_open:
-            this = this._outer
-        return this
+        return _first_open(_innermost.get())
 
     @property
     def remaining(self) -> float:
@@ -110,6 +109,13 @@ class deadline:  # noqa: N801 - read as a word of the `with` statement
 
     def __repr__(self) -> str:
         return f"deadline({self._seconds!r})"
+
+
+def _first_open(this: deadline | None) -> deadline | None:
+    """Return *this*, or the innermost one around it, that has been entered and not left."""
+    while this is not None and not this._is_open:
+        this = this._outer
+    return this
 
 
 innermost = _innermost.get  # a cheap check whether a deadline may apply here

@@ -280,6 +280,11 @@ class TestLeftElsewhere:
 
         run_async(main())
 
+    def kept_by(self, this):
+        """The deadlines that *this* keeps alive."""
+        inner = [kept for kept in gc.get_referents(this) if isinstance(kept, deadline)]
+        return inner + [kept for each in inner for kept in self.kept_by(each)]
+
     def test_many_that_are_closed_in_another_task(self, clock):
         """The context keeps the last of them, and that one none before it."""
 
@@ -291,7 +296,25 @@ class TestLeftElsewhere:
             return list(contextvars.copy_context().values())
 
         (last,) = (value for value in run_async(main()) if isinstance(value, deadline))
-        assert not [kept for kept in gc.get_referents(last) if isinstance(kept, deadline)]
+        assert self.kept_by(last) == []
+
+    def test_tasks_that_each_start_the_next_one(self, clock):
+        """For months, each in its own deadline: it keeps at most the one it has begun in."""
+        tasks = []
+
+        async def follow(left):
+            with deadline(10):
+                if left:
+                    tasks.append(asyncio.create_task(follow(left - 1)))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                return len(self.kept_by(deadline.current()))
+
+        async def main():
+            await follow(5)
+            return [await task for task in tasks]
+
+        assert run_async(main()) == [1] * 5
 
     def test_an_async_generator_that_is_forgotten(self, clock, no_collector):
         """The event loop closes it, in a task of its own."""
