@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 
 from ._reading import entry, look
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST = sys.float_info.max
+_MOST = 1000  # headers, or entries of metadata, that are read of one source: some never end
 _WANTED = frozenset({"retry-after", "retry-after-ms", "x-should-retry", "date"})
 _PUSHBACK = "grpc-retry-pushback-ms"
 
@@ -37,7 +39,8 @@ def retry_after(source: object, /) -> float | None:
 
     Args:
         source: An error, a response or a mapping of headers, of any client.  Header names may be
-            in any case, and may be bytes.  From an error of gRPC, the server's pushback is read.
+            in any case, and may be bytes; the first 1000 are read.  From an error of gRPC, the
+            server's pushback is read.
 
     Returns:
         Seconds, at least 0: a date in the past is 0.0, and a number beyond the range of floats is
@@ -98,7 +101,7 @@ def _headers(source: Any) -> Iterator[dict[str, str]]:
 def _read(items: Iterable[tuple[Any, Any]]) -> dict[str, str]:
     """Return the relevant *items* that appear once and are text, stripped."""
     found: dict[str, list[str | None]] = {}
-    for name, value in items:
+    for name, value in islice(items, _MOST):
         raw = isinstance(name, bytes)
         known = (bytes.decode(name, "latin-1") if raw else str(name)).lower()
         if known in _WANTED:
@@ -140,7 +143,7 @@ def _pushback(source: Any) -> float | None:
             # A stream is a call and an error in one, and would wait for its own end.
             if not getattr(error, "done", _ended)():
                 continue
-            metadata = error.trailing_metadata()
+            metadata = islice(error.trailing_metadata(), _MOST)
             values = [value for key, value in metadata if key == _PUSHBACK]
             if values:
                 return _milliseconds(values[0]) if len(values) == 1 else -1.0

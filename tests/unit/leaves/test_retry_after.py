@@ -2,6 +2,7 @@
 
 import email.utils
 import http.client
+import itertools
 import sys
 import time
 import types
@@ -83,6 +84,25 @@ class TestRetryAfterSources:
         """Two answers to one question are none."""
         assert web.retry_after({"Retry-After": "7", "retry-after": "8"}) is None
         assert web.retry_after(header("7, 8")) is None
+
+    @pytest.mark.parametrize(("before", "is_read"), [(999, True), (1000, False)])
+    def test_headers_without_end(self, before, is_read):
+        """Only the first thousand are read."""
+
+        class Endless:
+            def __init__(self, name, value):
+                self.wanted = (name, value)
+
+            def items(self):
+                padding = ("X-Padding", "1")
+                yield from (*[padding] * before, self.wanted)
+                yield from itertools.repeat(padding)
+
+        after = Endless("Retry-After", "7")
+        assert web.retry_after(after) == (7.0 if is_read else None)
+        assert web.retry_after(types.SimpleNamespace(headers=after)) == (7.0 if is_read else None)
+        told = types.SimpleNamespace(status_code=404, headers=Endless("X-Should-Retry", "true"))
+        assert bool(web.transient(fake("httpx.HTTPStatusError", response=told))) is is_read
 
 
 class TestRetryAfterSeconds:

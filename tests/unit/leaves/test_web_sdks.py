@@ -4,6 +4,7 @@ The SDKs are not at hand: their classes are stand-ins with the right names.  Wha
 raise is tried over the wire, in ``tests/integration``.
 """
 
+import itertools
 import types
 
 import pytest
@@ -293,6 +294,14 @@ class TestGrpc:
         assert web.transient(error) is False
         assert web.retry_after(error) is None
         assert web.transient._refused_hint(error) is None
+
+    @pytest.mark.parametrize(("before", "after"), [(999, 1.5), (1000, None)])
+    def test_metadata_without_end(self, before, after):
+        """Only the first thousand entries are read."""
+        padding = [("other", "1")] * before
+        endless = itertools.chain(padding, [(PUSHBACK, "1500")], itertools.repeat(("other", "1")))
+        error = fake("grpc.RpcError", trailing_metadata=lambda: endless)
+        assert web.retry_after(error) == after
 
     def test_of_what_it_was_made_of(self):
         """A call that has not ended is not waited for; the error inside it is read all the same."""
