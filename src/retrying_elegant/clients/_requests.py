@@ -245,9 +245,10 @@ def _cut(timeout: Any, limit: float) -> Any:
 
 def _read_timeout(timeout: Any) -> float | None:
     """Return the seconds that *timeout*, in any form that requests takes, allows for a read."""
+    parts: tuple[Any, ...] = (timeout,)
     if isinstance(timeout, Timeout):
         # Not read_timeout, which is only known after a connection has been made.
-        timeout = getattr(timeout, "_read", None)
+        parts = (timeout.total, getattr(timeout, "_read", None))
     elif isinstance(timeout, tuple):
-        timeout = timeout[1]
-    return timeout if isinstance(timeout, (int, float)) else None
+        parts = timeout[1:]
+    return min((part for part in parts if isinstance(part, (int, float))), default=None)

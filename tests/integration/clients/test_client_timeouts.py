@@ -192,6 +192,34 @@ class TestStreams:
             assert session.read(answer) == b"x" * 10
             session.discard(answer)
 
+    @pytest.mark.parametrize("limit", ["attempt_timeout", "deadline"])
+    def test_a_stream_that_stops(self, way, server, limit):
+        """It ends by the client's own timeout, as without us."""
+        url = server.play(reply(200, b"x" * 1000, half="stall"))
+        policy, around = QUICK.replace(attempts=1), nullcontext()
+        if limit == "attempt_timeout":
+            policy = policy.replace(attempt_timeout=0.25)
+        else:
+            around = deadline(0.25)
+        with way.session(policy, timeout=0.5) as session, around:
+            answer = session.fetch("GET", url, stream=True)
+            assert seconds(lambda: session.read(answer)) < 4
+            session.discard(answer)
+
+    @pytest.mark.parametrize(
+        "timeout",
+        [0.5, (5, 0.5), urllib3.Timeout(0.5), urllib3.Timeout(5, read=0.5)],
+        ids=["number", "pair", "total", "object"],
+    )
+    def test_one_that_stops_in_every_form_that_requests_takes(self, server, timeout):
+        """The least of what applies to a read."""
+        url = server.play(reply(200, b"x" * 1000, half="stall"))
+        policy = QUICK.replace(attempts=1, attempt_timeout=0.25)
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(policy))
+            with session.get(url, timeout=timeout, stream=True) as response:
+                assert 0.3 < seconds(lambda: response.content) < 4
+
     def test_of_every_form_that_requests_takes(self, server):
         """One number, two, or an object."""
         policy = QUICK.replace(attempts=1, attempt_timeout=0.25)
