@@ -49,6 +49,13 @@ class Plain:
     def requests(self) -> list[Any]:
         return [*self.server.requests]
 
+    def requests_of(self, url: str) -> list[Any]:
+        """Those without a late one of a call before, which was canceled."""
+        return [request for request in self.requests if url.endswith(request.target)]
+
+    def fail(self) -> None:
+        """There is nothing between client and server that could."""
+
     def play(self, *names: str) -> str:
         return self.server.play(*(self.steps[name] for name in names))
 

@@ -249,6 +249,17 @@ class TestBounds:
         with way.session(QUICK.replace(attempts=2), pool=1, timeout=2) as session:
             assert session.fetch("GET", url).status == 200
 
+    @pytest.mark.parametrize(
+        "step", [flood(503), reply(503, b"x" * 1000, half="stall")], ids=["long", "slow"]
+    )
+    def test_a_response_that_a_hook_keeps(self, way, server, step):
+        """It is closed where it was not read whole, rather than left to a collection."""
+        kept = []
+        policy = QUICK.replace(on_retry=lambda attempt: kept.append(attempt.result))
+        with way.session(policy, timeout=2) as session:
+            session.discard(session.fetch("GET", server.play(step, reply(200))))
+            assert [closed(response) for response in kept] == [True]
+
     def test_a_body_of_unknown_length(self, way, server):
         """Its end is not known by its length either: what the time cut off is not the whole."""
         policy = QUICK.replace(wait=5, stop=AsyncSetter() if way.is_async else Setter())

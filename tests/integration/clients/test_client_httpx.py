@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
+import warnings
 
 import httpx
 import pytest
 import trio
-from client_server import RESET, reply
+from client_server import RESET, flood, reply
 
 from retrying_elegant import Policy, clients, deadline, given_up, web
 
@@ -40,6 +42,15 @@ class TestTrio:
         """The body of a failed response is read within them."""
         slow = reply(503, b"x" * 1000, half="stall")
         assert self.fetch(server.play(slow, reply(200))).status_code == 200
+
+    def test_what_was_not_read_whole(self, server):
+        """What reads it is closed, as trio wants it; httpx itself leaves what is beneath open."""
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            assert self.fetch(server.play(flood(503), reply(200))).status_code == 200
+            gc.collect()
+        left = [str(warning.message) for warning in found]
+        assert not [message for message in left if "aiter_raw" in message]
 
     def test_canceled(self, server):
         """In the wait: no attempt follows, and the connection is free."""
