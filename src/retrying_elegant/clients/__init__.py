@@ -132,7 +132,7 @@ def aiohttp(
     Return a client middleware that retries: ``ClientSession(middlewares=[clients.aiohttp()])``.
 
     An attempt ends when the headers have arrived; you read the body yourself.  Each redirect is a
-    request of its own.
+    request of its own.  A second one around the same request raises ``ValueError``.
 
     Args:
         policy: A :class:`Policy`, or a function from the ``ClientRequest`` to one, or to None
@@ -164,7 +164,7 @@ def urllib(
     Return a handler that retries: ``urllib.request.build_opener(clients.urllib())``.
 
     An attempt ends when the headers have arrived; you read the body yourself.  Each redirect is a
-    request of its own.
+    request of its own.  A second one in an opener raises ``ValueError``.
 
     Args:
         policy: A :class:`Policy`, or a function from the ``Request`` to one, or to None for a

@@ -64,8 +64,11 @@ class Middleware:
         policy = self._rules.choose(request)
         if policy is None:
             return await handler(request)
+        task = asyncio.current_task()
+        if call.task is task:  # set by another one, around this one
+            raise ValueError("clients.aiohttp: expected one middleware, or attempts would multiply")
         exchange = _Exchange(self._rules, policy, request, handler, call)
-        call.is_over = False
+        call.is_over, call.task = False, task
         try:
             try:
                 await _async.run(exchange.first_attempt(request.url.host), exchange.attempt)
@@ -80,6 +83,7 @@ class Middleware:
             call.is_over = call.final is None
             raise
         finally:
+            call.task = None
             if exchange.response is not None:
                 exchange.response.close()
             exchange.release()
@@ -243,7 +247,7 @@ class _Call:
     off, but it recognizes the repetition, and raises its final error again.
     """
 
-    __slots__ = ("_before", "_key", "_was_repeated", "began", "final", "is_over")
+    __slots__ = ("_before", "_key", "_was_repeated", "began", "final", "is_over", "task")
 
     def __init__(self, key: Any, before: _Call | None) -> None:
         self._key = key
@@ -252,6 +256,7 @@ class _Call:
         self.began = _clock.time.monotonic()
         self.final: Exception | None = None  # the final error, if the call will be repeated
         self.is_over = True  # whether this call makes no further request
+        self.task: asyncio.Task[Any] | None = None  # in which a middleware makes its attempts
 
     @classmethod
     def of(cls, request: ClientRequest) -> _Call:

@@ -47,6 +47,18 @@ class Handler(urllib.request.BaseHandler):
     def __init__(self, policy: Any, idempotent: Any) -> None:
         self._rules = Rules("clients.urllib", policy, idempotent, is_async=False)
 
+    def add_parent(self, parent: urllib.request.OpenerDirector) -> None:
+        """
+        Join an opener.
+
+        Raises:
+            ValueError: it has such a handler already, and attempts would multiply.
+        """
+        handlers: Any = parent.handlers  # type: ignore[attr-defined]  # not in the type stubs
+        if sum(isinstance(handler, Handler) for handler in handlers) > 1:
+            raise ValueError("clients.urllib: expected one handler, or attempts would multiply")
+        super().add_parent(parent)
+
     def http_open(self, request: urllib.request.Request) -> Any:
         """Open *request* as often as the policy allows, and return the last response."""
         policy = self._rules.choose(request)

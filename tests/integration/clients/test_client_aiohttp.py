@@ -194,6 +194,52 @@ class TestItsOwnRepetition:
         assert caught.traceback[-1].name == "read"
 
 
+class TestTwoOfThem:
+    """ValueError, as for a client of httpx that is wrapped twice: attempts would multiply."""
+
+    @pytest.mark.parametrize("policy", [QUICK, lambda request: QUICK], ids=["policy", "function"])
+    def test_around_each_other(self, server, policy):
+        """Nothing is sent, whatever is between them."""
+
+        async def between(request, handler):
+            return await handler(request)
+
+        url = server.play(reply(503), reply(200))
+        with pytest.raises(ValueError, match="expected one middleware"):
+            fetch(url, clients.aiohttp(policy), between)
+        assert not server.requests
+
+    def test_for_different_requests(self, server):
+        """One of them says None."""
+        url = server.play(reply(503), reply(200, b"done"))
+        assert fetch(url, clients.aiohttp(lambda request: None))[1] == b"done"
+        url = server.play(reply(503), reply(200, b"done"))
+        outer = clients.aiohttp(QUICK)
+        assert fetch(url, outer, policy=lambda request: None)[1] == b"done"
+
+    def test_one_call_inside_another(self, server):
+        """As of a middleware that fetches a token: a call of its own; each hop is one too."""
+        token = server.play(reply(503), reply(200), path="/token")
+        end = server.play(reply(503), reply(200, b"here"), path="/end")
+        url = server.play(reply(503), reply(302, headers={"Location": end}))
+
+        async def authenticate(request, handler):
+            if request.url.path != "/token":
+                async with request.session.get(token) as response:
+                    assert response.status == 200
+            return await handler(request)
+
+        async def call():
+            chain = [clients.aiohttp(QUICK), authenticate]
+            async with (
+                aiohttp.ClientSession(middlewares=chain) as session,
+                session.get(url) as response,
+            ):
+                return await response.read()
+
+        assert asyncio.run(call()) == b"here"
+
+
 class TestOfAiohttpOnly:
     """What only aiohttp has."""
 

@@ -693,6 +693,14 @@ class TestUrllib:
             opener.add_handler(handler)
         assert opener.open("http://host/").status == 503
 
+    def test_two_of_them(self):
+        """ValueError: attempts would multiply."""
+        with pytest.raises(ValueError, match="expected one handler"):
+            urllib.request.build_opener(clients.urllib(QUICK), clients.urllib(QUICK))
+        shared = clients.urllib(QUICK)
+        for _ in range(2):  # a handler may belong to several openers
+            urllib.request.build_opener(shared)
+
     def test_not_this_request(self):
         """None: it is not retried."""
         network = Network(Response(503))
