@@ -10,9 +10,9 @@ import warnings
 import httpx
 import pytest
 import trio
-from client_server import RESET, flood, reply
+from client_server import HANG, RESET, flood, reply
 
-from retrying_elegant import Policy, clients, deadline, given_up, web
+from retrying_elegant import Policy, RetryBudget, clients, deadline, given_up, web
 
 QUICK = Policy(4, on=web.transient, wait=0)
 
@@ -51,6 +51,53 @@ class TestTrio:
             gc.collect()
         left = [str(warning.message) for warning in found]
         assert not [message for message in left if "aiter_raw" in message]
+
+    def test_stop(self, server):
+        """An event of trio, set by another task: the wait ends, and the response is whole."""
+
+        async def call():
+            stop, budget = trio.Event(), RetryBudget(10)
+            policy = QUICK.replace(wait=30, stop=stop, budget=budget)
+            limits = httpx.Limits(max_connections=1)
+            with trio.fail_after(10):
+                async with (
+                    clients.httpx(httpx.AsyncClient(timeout=2, limits=limits), policy) as client,
+                    trio.open_nursery() as nursery,
+                ):
+
+                    async def set_later():
+                        await trio.sleep(0.2)
+                        stop.set()
+
+                    nursery.start_soon(set_later)
+                    response = await client.get(server.play(reply(503, b"x" * 100_000)))
+                    assert budget.tokens == 10
+                    assert (await client.get(server.play(reply(200)))).status_code == 200
+            return response
+
+        response = trio.run(call)
+        assert response.content == b"x" * 100_000
+        assert given_up(response).reason == "stopped"
+
+    @pytest.mark.parametrize("half", ["", "stall"], ids=["headers", "body"])
+    def test_attempt_timeout(self, server, half):
+        """An attempt that hangs is canceled, and another follows on the one connection."""
+        hanging = reply(200, b"x" * 1000, half=half) if half else HANG
+        policy = QUICK.replace(attempt_timeout=0.3)
+        assert self.fetch(server.play(hanging, reply(200, b"done")), policy).content == b"done"
+
+    def test_deadline(self, server):
+        """No retry past it."""
+        url = server.play(reply(503))
+        with deadline(5):
+            record = given_up(self.fetch(url, QUICK.replace(wait=10)))
+        assert (record.reason, len(server.requests)) == ("timeout", 1)
+
+    def test_budget(self, server):
+        """Two retries, for all requests."""
+        policy = QUICK.replace(budget=RetryBudget(2, refill=0))
+        reasons = [given_up(self.fetch(server.play(reply(503)), policy)).reason for _ in range(2)]
+        assert (reasons, len(server.requests)) == (["budget"] * 2, 1)
 
     def test_canceled(self, server):
         """In the wait: no attempt follows, and the connection is free."""

@@ -32,9 +32,10 @@ class TestTimeout:
 
     def test_an_attempt_that_takes_longer(self, way, server):
         """It succeeds."""
-        url = server.play(reply(200, b"slow", delay=0.4))
-        with way.session(QUICK.replace(timeout=0.1)) as session:
-            assert session.fetch("GET", url).body == b"slow"
+        for step in (reply(200, b"slow", delay=0.4), slowly(b"slow", pause=0.4)):
+            url = server.play(step)
+            with way.session(QUICK.replace(timeout=0.1)) as session:
+                assert session.fetch("GET", url).body == b"slow"
 
 
 class TestDeadline:
@@ -143,6 +144,19 @@ class TestAttemptTimeout:
             took.append(seconds(lambda: took.append(session.fetch("GET", url).body)))
         assert took[0] == b"done"
         assert 0.5 < took[1] < 4.5
+
+    def test_in_the_middle_of_a_response(self, reading_way, server):
+        """Where the client reads it, that is part of the attempt."""
+        url = server.play(reply(200, b"x" * 1000, half="stall"), reply(200, b"done"))
+        policy = QUICK.replace(attempt_timeout=0.3)
+        with reading_way.session(policy, pool=1, timeout=5) as session:
+            assert seconds(lambda: session.fetch("GET", url)) < 4
+            assert len(server.requests) == 2
+            url = server.play(reply(200, b"x" * 1000, half="stall"))
+            with pytest.raises(Exception) as caught:  # noqa: PT011
+                session.fetch("POST", url, b"data")
+        assert given_up(caught.value) is None
+        assert len(server.requests) == 1
 
     def test_the_smaller_one(self, way, server):
         """A client's own timeout that is shorter stays."""
