@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ways import Flaky
 
-from retrying_elegant import RetryBudget, TryAgain, given_up, retry
+from retrying_elegant import RetryBudget, given_up, retry
 
 
 class Lost(Exception):
@@ -90,12 +90,13 @@ class TestTimeout:
         assert waits == [2.5]
 
     def test_a_wait_beyond_it_is_neither_begun_nor_shortened(self, way, clock, waits):
-        """The policy gives up at once, without sleeping."""
-        flaky = Flaky([Lost])
+        """The policy gives up at once: no hook runs, no token is taken, and nothing is slept."""
+        told = []
+        flaky, budget = Flaky([Lost]), RetryBudget(10)
         with pytest.raises(Lost):
-            way.run(flaky, wait=10, timeout=3)
+            way.run(flaky, wait=10, timeout=3, budget=budget, on_retry=told.append)
         assert flaky.calls == 1
-        assert waits == []
+        assert (told, waits, budget.tokens) == ([], [], 10)
 
     def test_the_attempts_themselves_count(self, way, clock, waits):
         """Attempts at 0 and 3 seconds, each of two seconds; at 5 a wait would end at 6."""
@@ -105,26 +106,9 @@ class TestTimeout:
         assert risky.calls == 2
         assert waits == [1]
 
-    def test_when_it_has_passed_no_wait_is_asked_for(self, way, clock):
-        """Not even a wait of zero seconds follows."""
-        asked = []
-        risky = taking(clock, 3)
-        with pytest.raises(Lost):
-            way.run(risky, timeout=3, wait=lambda attempt: asked.append(attempt) or 0)
-        assert risky.calls == 1
-        assert asked == []
-
     def test_it_never_interrupts_a_running_attempt(self, way, clock):
         """By itself: a late success is a success."""
         assert way.run(taking(clock, 100, "value"), timeout=3) == "value"
-
-    def test_a_hint_counts(self, way, clock, waits):
-        """One second of backoff and two of hint end at the timeout."""
-        flaky = Flaky([TryAgain(after=2)])
-        with pytest.raises(TryAgain):
-            way.run(flaky, wait=1, timeout=3)
-        assert flaky.calls == 1
-        assert waits == []
 
     def test_each_call_has_its_own(self, clock):
         """The clock of a decorated function starts with the call, not with the decoration."""
@@ -132,40 +116,6 @@ class TestTimeout:
         assert fetch() == "one"
         clock.tick(60)
         assert fetch() == "two"
-
-
-class TestCloseToTheTimeout:
-    """A wait that would end at the timeout, or after it, is not begun."""
-
-    @pytest.mark.parametrize("timeout", [5, 4.999])
-    def test_just_too_long(self, way, waits, clock, timeout):
-        """Nobody is told of a retry, no token is taken, and nothing is slept."""
-        told = []
-        budget = RetryBudget(10)
-        options = {"wait": 5, "timeout": timeout, "budget": budget, "on_retry": told.append}
-        with pytest.raises(Lost) as caught:
-            way.run(Flaky([Lost]), **options)
-        assert given_up(caught.value).reason == "timeout"
-        assert (told, waits, budget.tokens) == ([], [], 10)
-
-    def test_just_short_enough(self, way, waits, clock):
-        """It is begun, and the attempt after it is made."""
-        flaky = Flaky([Lost, "value"])
-        assert way.run(flaky, wait=5, timeout=5.001) == "value"
-        assert waits == [5]
-
-    def test_just_passed(self, way, clock):
-        """After an attempt that took all of it, the wait is not even asked for."""
-        asked = []
-
-        def risky():
-            clock.tick(5)
-            raise Lost
-
-        with pytest.raises(Lost) as caught:
-            way.run(risky, wait=lambda attempt: asked.append(attempt) or 0, timeout=5)
-        assert given_up(caught.value).reason == "timeout"
-        assert asked == []
 
 
 class TestNoAttemptStartsLate:
@@ -245,70 +195,3 @@ class TestAClockThatStandsStill:
         note = lambda attempt: said.append((attempt.elapsed, attempt.remaining))  # noqa: E731
         assert way.run(flaky, wait=[1, 2], timeout=10, before_attempt=note) == "value"
         assert said == [(0, 10), (1, 9), (3, 7)]
-
-
-class TestOrderOfTheDecision:
-    """Filters → attempts → timeout passed? → wait asked → would it end past timeout? → budget."""
-
-    def reason(self, way, risky, *args, **options):
-        """Why the policy gave up."""
-        with pytest.raises((Lost, Wrong)) as caught:
-            way.run(risky, *args, **options)
-        return given_up(caught.value).reason
-
-    def test_filters_before_attempts(self, way):
-        """The last attempt fails with an error that would not be retried anyway."""
-        assert self.reason(way, Flaky([Lost, Wrong]), 2, on=Lost) == "not retryable"
-
-    def test_filters_before_timeout(self, way, clock):
-        """So does one that ends too late."""
-        script = Flaky([Lost, Wrong])
-
-        def risky():
-            clock.tick(5)
-            script()
-
-        assert self.reason(way, risky, on=Lost, wait=0, timeout=8) == "not retryable"
-
-    def test_attempts_before_timeout(self, way, clock):
-        """The only attempt ends too late."""
-        assert self.reason(way, taking(clock, 9), 1, timeout=3) == "attempts"
-
-    def test_attempts_before_the_wait(self, way):
-        """A wait is asked for only when another attempt is to follow."""
-        asked = []
-        reason = self.reason(
-            way, Flaky([Lost]), 3, wait=lambda attempt: asked.append(attempt.number) or 0
-        )
-        assert (reason, asked) == ("attempts", [1, 2])
-
-    def test_a_passed_timeout(self, way, clock):
-        """Before any wait."""
-        assert self.reason(way, taking(clock, 9), timeout=3) == "timeout"
-
-    def test_a_wait_past_the_timeout(self, way, clock):
-        """After the wait was asked for."""
-        asked = []
-        reason = self.reason(
-            way, Flaky([Lost]), wait=lambda attempt: asked.append(attempt.number) or 9, timeout=3
-        )
-        assert (reason, asked) == ("timeout", [1])
-
-    @pytest.mark.parametrize("options", [{"attempts": 1}, {"wait": 9, "timeout": 3}])
-    def test_the_budget_comes_last(self, way, clock, options):
-        """Who gives up for another reason takes no token."""
-        budget = RetryBudget(5)
-        assert self.reason(way, Flaky([Lost]), budget=budget, **options) != "budget"
-        assert budget.tokens == 5
-
-    def test_an_empty_budget(self, way, waits):
-        """One token, one retry; the second would have had its turn, its time and its wait."""
-        budget = RetryBudget(1)
-        asked = []
-        reason = self.reason(
-            way,
-            Flaky([Lost]),
-            budget=budget,
-            wait=lambda attempt: asked.append(attempt.number) or 2,
-        )
-        assert (reason, asked, waits) == ("budget", [1, 2], [2])

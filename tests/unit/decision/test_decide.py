@@ -5,11 +5,15 @@ Its wiring through every form is in the other files of this folder.
 
 from __future__ import annotations
 
+import re
 import threading
+from datetime import timedelta
+from fractions import Fraction
 from itertools import product
-from math import inf
+from math import inf, nan
 
 import pytest
+from decision_parts import Lost, attempt_of, decided, is_retried
 
 from retrying_elegant import Policy, RetryBudget, RetryError, TryAgain, _decision, backoff
 from retrying_elegant._attempt import (
@@ -21,29 +25,9 @@ from retrying_elegant._attempt import (
     SETTLING,
     SUCCEEDED,
     WAITING,
-    Attempt,
 )
 
 STAGES = [NEW, RUNNING, SETTLING, WAITING, SUCCEEDED, GAVE_UP, BROKEN]
-
-
-class Lost(Exception):
-    """Retried in these tests."""
-
-
-def attempt_of(policy, *, stage=RUNNING, number=1):
-    """An attempt at the start of time."""
-    attempt = Attempt(policy, "risky", 0.0)
-    attempt._number = number
-    attempt._stage = stage
-    return attempt
-
-
-def decided(policy, *, error=None, number=1, elapsed=0.0, limit=None, timed_out=False):
-    """What `decide` says of a failure."""
-    attempt = attempt_of(policy, number=number)
-    error = Lost() if error is None else error
-    return _decision.decide(policy, error, attempt, number, elapsed, limit, timed_out)
 
 
 def event(*, is_set):
@@ -149,6 +133,31 @@ class TestNumbers:
         """The last one repeats."""
         assert decided(Policy(None, wait=(0.5, 1, 7)), number=number) == expected
 
+    @pytest.mark.parametrize(
+        ("wait", "expected"),
+        [
+            (2, [2, 2, 2]),
+            (0.25, [0.25, 0.25, 0.25]),
+            (timedelta(minutes=1), [60, 60, 60]),
+            ([5], [5, 5, 5]),
+            ((3, 2, 1), [3, 2, 1]),
+            ([timedelta(seconds=1), 2, 0.5], [1, 2, 0.5]),
+            (range(1, 3), [1, 2, 2]),
+            (lambda attempt: attempt.number * 10, [10, 20, 30]),
+            (lambda attempt: timedelta(minutes=attempt.number), [60, 120, 180]),
+            (backoff.exponential(1, jitter=0), [1, 2, 4]),
+            (backoff.sequence(1, 60), [1, 60, 60]),
+        ],
+        ids=[
+            *("int", "float", "timedelta", "list", "tuple", "list of kinds", "range"),
+            *("callable", "callable giving timedelta", "backoff", "sequence"),
+        ],
+    )
+    def test_the_kinds_of_waits(self, wait, expected):
+        """Seconds, sequences of seconds, callables, and the ready backoffs."""
+        policy = Policy(wait=wait)
+        assert [decided(policy, number=number) for number in (1, 2, 3)] == expected
+
     @pytest.mark.parametrize("number", [1, 2, 9])
     def test_a_hint_is_added(self, number):
         """To the backoff, not instead of it."""
@@ -164,6 +173,37 @@ class TestNumbers:
         assert decided(Policy(wait=1), error=TryAgain(after=5), limit=6.001) == 6
 
 
+class TestWaitsOfCallables:
+    """Seconds, infinity for no further attempt, or a mistake, which is raised."""
+
+    @pytest.mark.parametrize("wait", [inf, Fraction(10**400)])
+    def test_no_further_attempt(self, wait):
+        """A fraction that no float holds is as good as infinite."""
+        assert decided(Policy(wait=lambda attempt: wait)) == "wait"
+
+    @pytest.mark.parametrize(
+        ("value", "kind", "shown"),
+        [
+            (-1, ValueError, "-1"),
+            (-0.5, ValueError, "-0.5"),
+            (nan, ValueError, "nan"),
+            (-inf, ValueError, "-inf"),
+            (10**400, ValueError, "1000"),
+            (Fraction(-(10**400)), ValueError, "Fraction(-1000"),
+            (timedelta(seconds=-3), ValueError, "datetime.timedelta(days=-1, seconds=86397)"),
+            (None, TypeError, "None"),
+            ("1", TypeError, "'1'"),
+            ([1, 2], TypeError, "[1, 2]"),
+        ],
+        ids=lambda value: repr(value)[:20],
+    )
+    def test_a_mistake(self, value, kind, shown):
+        """The message names the argument, repeats the value and states the rule."""
+        rule = "expected a number of seconds, 0 or more"
+        with pytest.raises(kind, match=rf"^wait\(\.\.\.\)={re.escape(shown)}.*: {rule}$"):
+            decided(Policy(wait=lambda attempt: value))
+
+
 class TestFilters:
     """`unless` before `on`; the policy's own timeout is always retried, unless `unless` says no."""
 
@@ -172,9 +212,22 @@ class TestFilters:
     @pytest.mark.parametrize("on", [Lost, KeyError, ()])
     def test_classes(self, on, unless, timed_out):
         """Every pair of them."""
-        is_retried = unless is not Lost and (timed_out or on is Lost)
+        expected = unless is not Lost and (timed_out or on is Lost)
         policy = Policy(on=on, unless=unless, wait=1)
-        assert decided(policy, timed_out=timed_out) == (1 if is_retried else "not retryable")
+        assert decided(policy, timed_out=timed_out) == (1 if expected else "not retryable")
+
+    @pytest.mark.parametrize("answer", [True, 1, "yes", [None], False, None, 0, ""])
+    def test_any_truth_value(self, answer):
+        """Of a predicate, in `on` and in `unless`."""
+        assert is_retried(Lost(), on=lambda error: answer) is bool(answer)
+        assert is_retried(Lost(), unless=lambda error: answer) is not bool(answer)
+
+    @pytest.mark.parametrize("unless", [Lost, (KeyError, Lost), lambda error: type(error) is Lost])
+    @pytest.mark.parametrize("on", [Exception, lambda error: True])
+    def test_unless_comes_first(self, on, unless):
+        """Whatever `on` would say."""
+        assert not is_retried(Lost(), on=on, unless=unless)
+        assert is_retried(ValueError(), on=on, unless=unless)
 
     @pytest.mark.parametrize("unless", [None, TryAgain, Exception])
     def test_try_again_is_above_them(self, unless):
@@ -186,6 +239,39 @@ class TestFilters:
         group = ExceptionGroup("several", [TryAgain(after=5)])
         assert decided(Policy(on=Lost, wait=1), error=group) == "not retryable"
         assert decided(Policy(on=TryAgain, wait=1), error=group) == 1
+
+
+def never(error):
+    """A predicate that matches nothing."""
+    return False
+
+
+def busy_for(seconds):
+    """A predicate that matches a KeyError, with a hint."""
+    return lambda error: isinstance(error, KeyError) and TryAgain(after=seconds)
+
+
+class TestTuplesOfFilters:
+    """Classes and predicates are evaluated in order, and the first match decides."""
+
+    @pytest.mark.parametrize("on", [(never, Lost, busy_for(0)), (busy_for(0), never, Lost)])
+    def test_a_match_anywhere(self, on):
+        """A class or a predicate."""
+        assert is_retried(Lost(), on=on)
+        assert is_retried(KeyError(), on=on)
+        assert not is_retried(ValueError(), on=on)
+
+    @pytest.mark.parametrize("unless", [(never, Lost), (Lost, never), (lambda error: True,)])
+    def test_unless(self, unless):
+        """By class or predicate."""
+        assert not is_retried(Lost(), unless=unless)
+
+    @pytest.mark.parametrize(
+        ("on", "hint"), [((never, busy_for(7), busy_for(9)), 7), ((KeyError, busy_for(7)), 0)]
+    )
+    def test_the_hint_of_the_first(self, on, hint):
+        """A class has none."""
+        assert decided(Policy(on=on, wait=1), error=KeyError()) == 1 + hint
 
 
 class TestConfirm:
@@ -229,6 +315,12 @@ class TestStages:
             attempt = self.settled(None, value)
             assert attempt._stage is SUCCEEDED
             assert attempt._result is value
+
+    @pytest.mark.parametrize("answer", [True, 1, "yes", [None], False, None, 0, "", []])
+    def test_accepted_by_until(self, answer):
+        """Which returns any truth value."""
+        attempt = self.settled(None, "value", fields={"until": lambda value: answer})
+        assert (attempt._stage is SUCCEEDED) is bool(answer)
 
     def test_wait_decided(self):
         """Its seconds are the data of the stage."""

@@ -3,14 +3,12 @@
 import math
 import random
 from datetime import timedelta
-from fractions import Fraction
 
 import pytest
 from ways import Flaky
 
 from retrying_elegant import (
     Policy,
-    RetryBudget,
     RetryError,
     TryAgain,
     backoff,
@@ -47,42 +45,6 @@ def hinted(seconds):
 class TestForms:
     """Seconds; a non-empty sequence of seconds (the last repeats); or a callable."""
 
-    @pytest.mark.parametrize(
-        ("wait", "expected"),
-        [
-            (2, [2, 2, 2]),
-            (0.25, [0.25, 0.25, 0.25]),
-            (timedelta(minutes=1), [60, 60, 60]),
-            ([5], [5, 5, 5]),
-            ([1, 60], [1, 60, 60]),
-            ((3, 2, 1), [3, 2, 1]),
-            ([timedelta(seconds=1), 2, 0.5], [1, 2, 0.5]),
-            (range(1, 3), [1, 2, 2]),
-            (lambda attempt: attempt.number * 10, [10, 20, 30]),
-            (lambda attempt: timedelta(minutes=attempt.number), [60, 120, 180]),
-            (backoff.exponential(1, jitter=0), [1, 2, 4]),
-            (backoff.sequence(1, 60), [1, 60, 60]),
-        ],
-        ids=[
-            "int",
-            "float",
-            "timedelta",
-            "list of one",
-            "list",
-            "tuple",
-            "list of kinds",
-            "range",
-            "callable",
-            "callable giving timedelta",
-            "backoff",
-            "sequence",
-        ],
-    )
-    def test_each_form_gives_its_waits(self, way, waits, wait, expected):
-        """Three failures, three waits, then the value."""
-        assert way.run(Flaky([OSError, OSError, OSError, "value"]), wait=wait) == "value"
-        assert waits == expected
-
     def test_the_default_is_the_exponential_rule(self, way, waits):
         """`wait=backoff.exponential()`: full jitter of 0.5, 1, 2 and 4 seconds."""
         with pytest.raises(OSError, match="down"):
@@ -118,35 +80,6 @@ class TestCallables:
 
         way.run(Flaky([Lost, Lost, "value"]), wait=rule)
         assert [(attempt.number, attempt.next_wait) for attempt in seen] == [(1, 1), (2, 2)]
-
-    def test_it_is_not_asked_after_the_last_attempt(self, way):
-        """With three attempts there are two waits to ask for."""
-        rule, questions = asked([2, 3])
-        with pytest.raises(OSError, match="down"):
-            way.run(Flaky([OSError("down")]), 3, wait=rule)
-        assert [number for number, *_ in questions] == [1, 2]
-
-    @pytest.mark.parametrize(
-        "options", [{"on": ValueError}, {"unless": OSError}, {"on": ()}], ids=repr
-    )
-    def test_it_is_not_asked_about_what_is_not_retried(self, way, options):
-        """Filters come first."""
-        rule, questions = asked([])
-        with pytest.raises(OSError, match="down"):
-            way.run(Flaky([OSError("down")]), wait=rule, **options)
-        assert questions == []
-
-    def test_it_is_not_asked_when_the_timeout_has_passed(self, way, clock):
-        """Timeout passed? comes before wait asked."""
-        rule, questions = asked([])
-
-        def slow():
-            clock.tick(11)
-            raise OSError("down")
-
-        with pytest.raises(OSError, match="down"):
-            way.run(slow, wait=rule, timeout=10)
-        assert questions == []
 
     def test_it_is_not_asked_after_a_success(self, way):
         """Nothing follows."""
@@ -353,34 +286,11 @@ class TestAWaitThatSaysStop:
         decorated = retry(5, wait=lambda attempt: math.inf, fallback=lambda a: a.reason)
         assert decorated(Flaky([Lost]))() == "wait"
 
-    def test_no_token_is_taken(self, way):
-        """The budget is asked last."""
-        budget = RetryBudget(5)
-        with pytest.raises(Lost):
-            way.run(Flaky([Lost]), 5, wait=lambda attempt: math.inf, budget=budget)
-        assert budget.tokens == 5
-
-    def test_a_fraction_that_no_float_holds(self, way, waits):
-        """It is as good as infinite; one below 0 is still wrong."""
-        huge = Fraction(10**400)
-        with pytest.raises(Lost) as caught:
-            way.run(Flaky([Lost]), 5, wait=lambda attempt: huge)
-        assert given_up(caught.value).reason == "wait"
-        with pytest.raises(ValueError, match=r"^wait\(\.\.\.\)=.*: expected a number of seconds"):
-            way.run(Flaky([Lost]), 5, wait=lambda attempt: -huge)
-        assert waits == []
-
     @pytest.mark.parametrize("wait", [math.inf, (1, math.inf)], ids=str)
     def test_as_a_setting(self, wait):
         """Is a mistake: ValueError."""
         with pytest.raises(ValueError, match=r"^wait"):
             Policy(wait=wait)
-
-    @pytest.mark.parametrize("wait", [-math.inf, math.nan, -1], ids=str)
-    def test_other_odd_waits(self, way, wait):
-        """Are mistakes still."""
-        with pytest.raises(ValueError, match="wait"):
-            way.run(Flaky([Lost]), 5, wait=lambda attempt: wait)
 
 
 class TestLongerThanTheSystemSleeps:
