@@ -343,6 +343,45 @@ class TestStages:
         assert type(attempt._error) is RetryError
         assert attempt._error.result == "value"
 
+    @pytest.mark.parametrize(
+        ("ran", "ended", "is_healthy"),
+        [
+            (59.5, None, False),
+            (60, None, True),
+            (90, None, True),
+            (90, "timed out", False),
+            (90, "hung", False),
+        ],
+    )
+    @pytest.mark.parametrize("error", [Lost(), None], ids=["error", "result"])
+    def test_healthy(self, error, ran, ended, is_healthy):
+        """Everything starts over, unless it was ended by its own timeout."""
+        budget = RetryBudget(1, refill=1)
+        budget._take()  # only a credit brings it back
+        fields = {"until": lambda value: False, "wait": (1, 2), "budget": budget}
+        attempt = attempt_of(Policy(9, reset_after=60, **fields), number=2)
+        attempt._history = (5.0, Lost, "")
+        attempt._began, attempt._slept, attempt._waited = 10.0, 3.0, 3.0
+        if ended == "hung":
+            _decision.mark_hung(attempt)
+
+        outcome = (error, "value", 10.0 + ran, ended == "timed out")
+        assert _decision.settle(attempt, *outcome) is is_healthy
+
+        if is_healthy:
+            assert (attempt.number, attempt.next_wait, attempt.waited) == (1, 1, 0)
+            assert (attempt._start, attempt._slept) == (10 + ran, 0)
+            assert attempt._history[0] == 0
+            assert len(attempt._history) == 3
+        else:
+            assert (attempt.number, attempt.reason) == (2, "budget")
+
+    def test_what_was_before_a_healthy_attempt(self):
+        """It is counted for `testing.limit`."""
+        attempt = attempt_of(Policy(9, reset_after=60, wait=1), number=3)
+        assert _decision.settle(attempt, Lost(), NOTHING, 60.0)
+        assert (attempt._number, attempt._earlier) == (1, 2)
+
     def test_canceled(self):
         """It ends unannounced; a success is one all the same."""
         assert self.settled(Lost(), NOTHING, canceled=True)._stage is SETTLING
