@@ -181,6 +181,11 @@ class TestWaitsOfCallables:
         """A fraction that no float holds is as good as infinite."""
         assert decided(Policy(wait=lambda attempt: wait)) == "wait"
 
+    @pytest.mark.parametrize("elapsed", [2.5, 3.0])
+    def test_too_late(self, elapsed):
+        """It is not called when the timeout has passed."""
+        assert decided(Policy(wait=pytest.fail), elapsed=elapsed, limit=2.5) == "timeout"
+
     @pytest.mark.parametrize(
         ("value", "kind", "shown"),
         [
@@ -272,6 +277,59 @@ class TestTuplesOfFilters:
     def test_the_hint_of_the_first(self, on, hint):
         """A class has none."""
         assert decided(Policy(on=on, wait=1), error=KeyError()) == 1 + hint
+
+
+class Moody(type):
+    """May decide differently about each error."""
+
+    def __subclasscheck__(cls, kind):
+        return True
+
+
+class Retryable(Exception, metaclass=Moody):
+    """Matches as its metaclass says."""
+
+
+class TestAlwaysRetried:
+    """A class may be known to be retried while attempts are left, whatever the single error is."""
+
+    @pytest.mark.parametrize(
+        ("on", "kind", "expected"),
+        [
+            (Lost, Lost, True),
+            (Exception, Lost, True),
+            (KeyError, Lost, False),
+            ((KeyError, Lost), Lost, True),
+            ((KeyError, OSError), Lost, False),
+            ((), Lost, False),
+            (Retryable, Lost, False),
+            ((Retryable,), Lost, False),
+            ((Lost, Retryable), Lost, False),
+            ((Lost, never), Lost, False),
+            (lambda error: True, Lost, False),
+            (Exception, TryAgain, False),  # it may have a hint
+        ],
+    )
+    def test_by_its_filter(self, on, kind, expected):
+        """Only classes without a metaclass of their own never change."""
+        assert _decision.is_always_retried(Policy(on=on), kind) is expected
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ({"attempts": 1, "until": bool, "on_retry": id}, True),
+            ({"unless": KeyError}, False),
+            ({"wait": 1}, False),
+            ({"timeout": 60}, False),
+            ({"reset_after": 60}, False),
+            ({"stop": event(is_set=False)}, False),
+            ({"budget": budget_of(2)}, False),
+        ],
+        ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+    )
+    def test_by_other_fields(self, fields, expected):
+        """Anything else that may end the call has to be looked at."""
+        assert _decision.is_always_retried(Policy(**fields), Lost) is expected
 
 
 class TestConfirm:
@@ -416,9 +474,13 @@ class TestStages:
         assert attempt._stage == (after or (SETTLING if stage is WAITING else stage))
         assert budget.tokens == (2 if stage is WAITING else 1)
 
-    @pytest.mark.parametrize(("number", "tokens"), [(1, 1), (2, 2)])
-    def test_leaving_before_an_attempt_begins(self, number, tokens):
-        """Its token is unused, unless it is the first, which took none."""
+    @pytest.mark.parametrize(
+        ("number", "earlier", "tokens"), [(1, 0, 1), (2, 0, 2), (2, 1, 2), (1, 1, 2)]
+    )
+    def test_leaving_before_an_attempt_begins(self, number, earlier, tokens):
+        """Its token is unused, unless it is the first of the call, which took none."""
         budget = budget_of(1)
-        _decision.leave(attempt_of(Policy(budget=budget), stage=NEW, number=number))
+        attempt = attempt_of(Policy(budget=budget), stage=NEW, number=number)
+        attempt._earlier = earlier
+        _decision.leave(attempt)
         assert budget.tokens == tokens
