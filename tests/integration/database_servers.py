@@ -349,13 +349,6 @@ class MariaDB(Server):
     """User ``tester`` with the password ``pw``, database ``test``."""
 
     account = "mysql"
-    _storage = (
-        # Nothing has to survive the machine, but everything a kill.
-        *("--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync"),
-        # Little of what all servers of this account share: io_uring, and memory.
-        *("--innodb-use-native-aio=0", "--innodb-buffer-pool-size=32M"),
-        "--innodb-log-file-size=8M",
-    )
 
     def _create(self) -> None:
         daemon = _program("mariadbd", "/usr/sbin")
@@ -364,7 +357,8 @@ class MariaDB(Server):
         self._run(
             *(_program("mariadb-install-db"), "--no-defaults", f"--datadir={self._data}"),
             *("--auth-root-authentication-method=normal", "--skip-test-db"),
-            *("--force", *self._storage),  # --force: whether or not this machine's name resolves
+            # Where others have theirs, each that starts removes the temporary tables of all.
+            f"--tmpdir={self.folder}",
         )
         self._setup = self.folder / "setup.sql"
         self._setup.write_text(
@@ -378,7 +372,10 @@ class MariaDB(Server):
             *(_program("mariadbd", "/usr/sbin"), "--no-defaults", f"--datadir={self._data}"),
             *("--bind-address=127.0.0.1", f"--port={self.port}", f"--init-file={self._setup}"),
             *(f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"),
-            *(*self._storage, "--innodb-lock-wait-timeout=1"),
+            f"--tmpdir={self.folder}",
+            # Nothing has to survive the machine, but everything a kill.
+            *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"),
+            "--innodb-lock-wait-timeout=1",
         ]
 
     def _answers(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import database_servers
 import psycopg
+import pymysql
 import pytest
 
 
@@ -55,6 +56,17 @@ class TestKills:
     def memories(self):
         lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
         return {line.split()[1] for line in lines}
+
+
+class TestTemporaryTables:
+    """One server does not remove another's."""
+
+    def test_they_are_in_its_own_folder(self, mariadb):
+        """When it starts, it removes all that it finds, of whatever server."""
+        with pymysql.connect(**mariadb.address) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT @@tmpdir")
+            assert cursor.fetchone() == (str(mariadb.folder),)
 
 
 class TestPorts:
