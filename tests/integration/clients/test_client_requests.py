@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
 import requests
+import urllib3
 from client_server import reply
 
 from retrying_elegant import Policy, clients, web
@@ -33,6 +35,63 @@ class TestAdapter:
         with pytest.raises(ValueError, match=f"{rule}$"):
             clients.requests(QUICK, max_retries=3)
 
+    def test_a_copy(self, server):
+        """It retries, and knows which bodies it has sent."""
+        url = server.play(reply(503), reply(200, b"done"))
+        with requests.Session() as session:
+            session.mount("http://", pickle.loads(pickle.dumps(clients.requests(QUICK))))
+            assert session.get(url).content == b"done"
+            url = server.play(reply(307, headers={"Location": url}))
+            with pytest.raises(requests.exceptions.UnrewindableBodyError):
+                session.put(url, data=(piece for piece in [b"x"]))
+
     def test_an_error_for_no_response(self):
         """It has no status."""
         assert _requests._Exchange.status_of(None, requests.HTTPError("a hook's")) is None
+
+
+class TestTimeouts:
+    """In any form that requests takes them."""
+
+    @pytest.mark.parametrize(
+        ("timeout", "cut"),
+        [
+            (None, (3, 3, 3)),
+            (2, (3, 2, 2)),
+            (9, (3, 3, 3)),
+            ((1, 9), (3, 1, 3)),
+            ((9, None), (3, 3, 3)),
+            (urllib3.Timeout(2), (2, 2)),
+            (urllib3.Timeout(9), (3, 3)),
+            (urllib3.Timeout(connect=1, read=9), (3, 1, 9)),
+        ],
+        ids=repr,
+    )
+    def test_cut(self, timeout, cut):
+        """No part is longer than the limit; of one object, the total is what bounds them."""
+        made = _requests._cut(timeout, 3)
+        assert (made.total, made.connect_timeout, made._read)[: len(cut)] == cut
+        assert made is not timeout
+
+    def test_no_timeout_at_all(self):
+        """As it came: requests says what is wrong with it."""
+        assert _requests._cut((1, 2, 3), 3) == (1, 2, 3)
+
+    @pytest.mark.parametrize(
+        ("timeout", "seconds"),
+        [
+            (None, None),
+            (2, 2),
+            ((1, 2), 2),
+            ((1, None), None),
+            (urllib3.Timeout(2), 2),
+            (urllib3.Timeout(connect=1, read=2), 2),
+            (urllib3.Timeout(3, read=2), 2),
+            (urllib3.Timeout(connect=1), None),
+            (urllib3.Timeout(connect=1, read=None), None),
+        ],
+        ids=repr,
+    )
+    def test_of_a_read(self, timeout, seconds):
+        """What the rest of a stream gets after the limit of the attempt."""
+        assert _requests._read_timeout(timeout) == seconds
