@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import re
 
@@ -29,6 +30,39 @@ class TestAdapter:
         assert response.content == b"done"
         adapter.close()
 
+    def test_its_parameters(self):
+        """The same as those of HTTPAdapter, with the same defaults."""
+        ours, theirs = (
+            inspect.signature(adapter.send).parameters.values()
+            for adapter in (clients.requests(QUICK), requests.adapters.HTTPAdapter())
+        )
+        assert [(each.name, each.default) for each in ours] == [
+            (each.name, each.default) for each in theirs
+        ]
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_one_connection(self, server, method):
+        """A failed response has released it before the wait, with or without a body."""
+        url = server.play(reply(503, b"busy"), reply(200))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK))
+            with session.request(method, url, stream=True) as response:
+                assert response.status_code == 200
+            assert len({request.connection for request in server.requests}) == 1
+            assert len(server.requests) == 2
+
+    def test_the_error_of_an_attempt(self, server):
+        """The one that `raise_for_status` raises."""
+        errors = []
+        policy = QUICK.replace(attempts=2, on_give_up=lambda attempt: errors.append(attempt.error))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(policy))
+            response = session.get(server.play(reply(503)))
+        with pytest.raises(requests.HTTPError) as caught:
+            response.raise_for_status()
+        assert [str(error) for error in errors] == [str(caught.value)]
+        assert errors[0].response is response
+
     def test_retries_of_its_own(self):
         """The message says what to write."""
         rule = re.escape("max_retries=3: expected 0, because the policy retries")
@@ -42,7 +76,8 @@ class TestAdapter:
             session.mount("http://", pickle.loads(pickle.dumps(clients.requests(QUICK))))
             assert session.get(url).content == b"done"
             url = server.play(reply(307, headers={"Location": url}))
-            with pytest.raises(requests.exceptions.UnrewindableBodyError):
+            words = "the body was sent before, and can be read only once$"
+            with pytest.raises(requests.exceptions.UnrewindableBodyError, match=words):
                 session.put(url, data=(piece for piece in [b"x"]))
 
     def test_an_error_for_no_response(self):
