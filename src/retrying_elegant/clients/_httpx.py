@@ -169,7 +169,7 @@ class _Exchange(Exchange):
         if timeouts is None:
             timeouts = client.timeout.as_dict()
         self._extensions = {**request.extensions, "timeout": timeouts}
-        self._timeouts: dict[str, float | None] = {}
+        self._timeouts = _Timeouts(timeouts)
         # None if a client around this one has wrapped the stream already.
         self._wrapped: Any = None
         if not isinstance(request.stream, (library.ByteStream, _streams(library).Repeated)):
@@ -178,22 +178,23 @@ class _Exchange(Exchange):
 
     def restore(self) -> None:
         """Restore the request."""
+        self._timeouts.limit = None  # what is streamed is not part of the attempt
         self.request.extensions = self._extensions
         if self._wrapped is not None and self.request.stream is self._wrapped:
             self.request.stream = self._wrapped.original
 
     def cut_timeouts(self) -> None:
         """Set the timeouts of this attempt, cut to its limit."""
-        limit = self.limit()
-        self._timeouts = dict(self._extensions["timeout"])
-        if limit is not None:
+        self._timeouts.limit = None  # httpx may keep the request of the last attempt
+        self._timeouts = timeouts = _Timeouts(self._extensions["timeout"])
+        timeouts.limit = self.limit
+        if self.limit() is not None:  # for what reads them in another way than httpx does
             for name in ("connect", "read", "write", "pool"):
-                seconds = self._timeouts.get(name)
-                self._timeouts[name] = limit if seconds is None else min(seconds, limit)
-        self.request.extensions = {**self._extensions, "timeout": self._timeouts}
+                timeouts[name] = timeouts.get(name)
+        self.request.extensions = {**self._extensions, "timeout": timeouts}
 
     def hand_over(self) -> Any:
-        # Streaming is not part of the attempt. The transport reads this same mapping.
+        # The transport reads this same mapping while the user streams.
         self._timeouts.update(self._extensions["timeout"])
         return super().hand_over()
 
@@ -243,6 +244,25 @@ class _Exchange(Exchange):
             follows = self._options.get("follow_redirects")
             return follows if isinstance(follows, bool) else bool(self._client.follow_redirects)
         return last is not self.request
+
+
+class _Timeouts(dict[str, "float | None"]):
+    """
+    The timeouts of an attempt, each cut to what remains when the transport reads it.
+
+    That is once for each step, such as connecting, and for each request of a chain of redirects,
+    which share this mapping.
+    """
+
+    limit: Callable[[], float | None] | None = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the seconds for the step *name*; None: no timeout."""
+        seconds = super().get(name, default)
+        limit = None if self.limit is None else self.limit()
+        if limit is None:
+            return seconds
+        return limit if seconds is None else min(seconds, limit)
 
 
 class _SyncExchange(_Exchange):

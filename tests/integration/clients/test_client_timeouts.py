@@ -51,6 +51,16 @@ class TestDeadline:
             with deadline(0.3):
                 assert 0.2 < seconds(lambda: session.fetch("GET", url)) < 4
 
+    def test_a_redirect(self, way, server):
+        """Its second hop has what the first has left of it."""
+        if way.name == "aiohttp":
+            return
+        end = server.play(HANG, path="/end")
+        url = server.play(reply(302, headers={"Location": end}, delay=1.5))
+        with way.session(QUICK, timeout=30) as session, deadline(2):
+            assert 1.9 < seconds(lambda: session.fetch("GET", url)) < 3
+        assert len(server.requests) == 2
+
     @pytest.mark.parametrize("limit", ["deadline", "attempt_timeout"])
     def test_before_the_request(self, way, limit):
         """A server that accepts connections, and then does not answer the TLS handshake."""
