@@ -408,9 +408,13 @@ class TestRemains:
 class TestTimeLimit:
     """The body of a failed response is read within bounds of time."""
 
-    def test_the_bounds(self):
-        """Those of the contract."""
-        assert (_shared.MOST_BYTES, _shared.MOST_SECONDS) == (2**20, 2)
+    def test_the_limit(self, monkeypatch):
+        """2 seconds."""
+        limits = []
+        monkeypatch.setattr(threading.Timer, "start", lambda timer: limits.append(timer.interval))
+        one, other = socket.socketpair()
+        with one, other, TimeLimit(one):
+            assert limits == [2]
 
     def test_it_ends_a_read_that_blocks(self, monkeypatch):
         """From another thread."""
@@ -424,7 +428,7 @@ class TestTimeLimit:
         """What is read is what was sent, and no thread is left."""
         monkeypatch.setattr(_shared, "MOST_SECONDS", 3600)
         one, other = socket.socketpair()
-        before = threading.active_count()
+        before = threading.enumerate()
         with one, other:
             other.send(b"x")
             with TimeLimit(one) as limit:
@@ -433,10 +437,9 @@ class TestTimeLimit:
             limit._stop()  # a thread that comes too late does not touch the connection
             other.send(b"y")
             assert one.recv(1) == b"y"
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and thread.daemon:
-                thread.join(5)
-        assert threading.active_count() <= before
+        for thread in {*threading.enumerate()} - {*before}:
+            thread.join(5)
+            assert not thread.is_alive()
 
     def test_it_keeps_nothing_alive(self):
         """The source of a failed response has a pool that may have to be closed."""
