@@ -698,7 +698,9 @@ class TestUrllib:
 
     def test_two_of_them(self):
         """ValueError: attempts would multiply."""
-        with pytest.raises(ValueError, match="expected one handler"):
+        with pytest.raises(
+            ValueError, match=r"^clients\.urllib: expected one handler, or attempts would multiply$"
+        ):
             urllib.request.build_opener(clients.urllib(QUICK), clients.urllib(QUICK))
         shared = clients.urllib(QUICK)
         for _ in range(2):  # a handler may belong to several openers
