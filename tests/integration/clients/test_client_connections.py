@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import signal
 import socket
 import threading
@@ -241,6 +242,15 @@ class TestBounds:
         with way.session(policy, pool=1) as session, complete:
             answer = session.fetch("GET", server.play(reply(503, b"x" * size)), stream=True)
             assert session.read(answer) == b"x" * size
+
+    def test_a_compressed_body(self, way, server):
+        """It is kept as it came, and decoded only when the user reads it."""
+        packed = gzip.compress(b"text" * 1000)
+        url = server.play(reply(503, packed, {"Content-Encoding": "gzip"}))
+        policy = QUICK.replace(wait=5, stop=AsyncSetter() if way.is_async else Setter())
+        with way.session(policy) as session:
+            answer = session.fetch("GET", url)
+        assert answer.body == (packed if way.name == "urllib" else b"text" * 1000)
 
     def test_a_body_that_stops_beyond_the_bounds(self, way, server):
         """Its connection is not used again, though nothing is left to be read of it."""

@@ -51,6 +51,25 @@ class TestAdapter:
             assert len({request.connection for request in server.requests}) == 1
             assert len(server.requests) == 2
 
+    def test_a_body_that_cannot_be_decoded(self, server):
+        """Its connection is closed: nobody will read the rest."""
+        url = server.play(reply(200, b"no gzip" * 100_000, {"Content-Encoding": "gzip"}))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK))
+            with pytest.raises(requests.exceptions.ContentDecodingError) as caught:
+                session.get(url)
+            assert server.settles(0), caught.value
+
+    def test_a_redirect_that_breaks_off(self, server):
+        """An error like any other: it is made again, and then followed."""
+        end = server.play(reply(200, b"here"), path="/end")
+        headers = {"Location": end}
+        url = server.play(reply(302, b"x" * 100, headers, half="close"), reply(302, b"", headers))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK))
+            assert session.get(url).content == b"here"
+        assert len(server.requests) == 3
+
     def test_the_error_of_an_attempt(self, server):
         """The one that `raise_for_status` raises."""
         errors = []
@@ -108,9 +127,10 @@ class TestTimeouts:
         assert (made.total, made.connect_timeout, made._read)[: len(cut)] == cut
         assert made is not timeout
 
-    def test_no_timeout_at_all(self):
+    @pytest.mark.parametrize("timeout", [(1,), (1, 2, 3)])
+    def test_no_timeout_at_all(self, timeout):
         """As it came: requests says what is wrong with it."""
-        assert _requests._cut((1, 2, 3), 3) == (1, 2, 3)
+        assert _requests._cut(timeout, 3) == timeout
 
     @pytest.mark.parametrize(
         ("timeout", "seconds"),
