@@ -406,7 +406,7 @@ CALLBACKS = Table(
         Row(
             "after=hook",
             "on_retry=hook, on_give_up=hook",
-            "There, it runs after each failed attempt that `retry` wants to repeat. Here, "
+            "There, it runs after each failed attempt that `retry=` wants to repeat. Here, "
             "`on_give_up` also runs for an error that is not retryable.",
         ),
         Row("before_sleep=hook", "on_retry=hook"),
