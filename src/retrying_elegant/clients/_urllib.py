@@ -178,7 +178,7 @@ class _Exchange(Exchange):
         self.remains = (b"".join(chunks), is_whole)
 
     def conclude(self, error: Exception) -> bool:
-        if error is self.failure and self.remains is not None:
+        if self.response is None and error is self.failure and self.remains is not None:
             _restore(error, *self.remains)
         return super().conclude(error)
 
