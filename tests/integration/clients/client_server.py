@@ -171,7 +171,7 @@ class ScriptedServer:
         with self._lock:
             return len(self._open)
 
-    def settles(self, count: int, patience: float = 2.0) -> bool:
+    def settles(self, count: int, patience: float = PATIENCE / 2) -> bool:
         """Wait until at most *count* connections are open: the server does not see it at once."""
         ends = threading.Event()
         for _ in range(int(patience / 0.01)):

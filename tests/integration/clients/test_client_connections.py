@@ -574,6 +574,8 @@ class TestCancellation:
 
             async def cancel():
                 task = asyncio.create_task(session.fetch_async("PUT", url, body))
+                while not server.requests:
+                    await asyncio.sleep(0.01)
                 await asyncio.sleep(0.2)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError) as caught:
