@@ -38,7 +38,16 @@ from retrying_elegant import _async, _clock
 from retrying_elegant._giveup import given_up, sign
 from retrying_elegant._tracebacks import context_kept
 
-from ._shared import IDEMPOTENT, MOST_BYTES, MOST_SECONDS, AsyncAttempt, Body, Exchange, Rules
+from ._shared import (
+    IDEMPOTENT,
+    MOST_BYTES,
+    MOST_SECONDS,
+    NOT_READ,
+    AsyncAttempt,
+    Body,
+    Exchange,
+    Rules,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,7 +169,7 @@ class _Exchange(Exchange):
         if is_whole:
             content.feed_eof()
         else:
-            content.set_exception(ClientPayloadError(_NOT_READ))
+            content.set_exception(ClientPayloadError(NOT_READ))
         self.response.content = content
 
     def conclude(self, error: Exception) -> bool:
@@ -190,9 +199,6 @@ def _error_of(response: ClientResponse) -> ClientResponseError:
         message=response.reason or "",
         headers=response.headers,
     )
-
-
-_NOT_READ = "the rest of the response was not read: its connection was closed before the wait"
 
 
 def _sign_errors(response: Any, record: GiveUp) -> None:

@@ -23,6 +23,7 @@ from ._shared import (
     CUT_OFF,
     MOST_BYTES,
     MOST_SECONDS,
+    NOT_READ,
     AsyncAttempt,
     Body,
     Exchange,
@@ -169,7 +170,7 @@ class _Exchange(Exchange):
         if timeouts is None:
             timeouts = client.timeout.as_dict()
         self._extensions = {**request.extensions, "timeout": timeouts}
-        self._timeouts = _Timeouts(timeouts)
+        self._timeouts = _Timeouts(timeouts, None)
         # None if a client around this one has wrapped the stream already.
         self._wrapped: Any = None
         if not isinstance(request.stream, (library.ByteStream, _streams(library).Repeated)):
@@ -178,25 +179,20 @@ class _Exchange(Exchange):
 
     def restore(self) -> None:
         """Restore the request."""
-        self._timeouts.limit = None  # what is streamed is not part of the attempt
+        # What is streamed is not part of the attempt, and is read with this same mapping.
+        self._timeouts.restore()
         self.request.extensions = self._extensions
         if self._wrapped is not None and self.request.stream is self._wrapped:
             self.request.stream = self._wrapped.original
 
     def cut_timeouts(self) -> None:
         """Set the timeouts of this attempt, cut to its limit."""
-        self._timeouts.limit = None  # httpx may keep the request of the last attempt
-        self._timeouts = timeouts = _Timeouts(self._extensions["timeout"])
-        timeouts.limit = self.limit
+        self._timeouts.restore()  # a hook may have kept a redirected request of the last attempt
+        self._timeouts = timeouts = _Timeouts(self._extensions["timeout"], self.limit)
         if self.limit() is not None:  # for what reads them in another way than httpx does
             for name in ("connect", "read", "write", "pool"):
                 timeouts[name] = timeouts.get(name)
         self.request.extensions = {**self._extensions, "timeout": timeouts}
-
-    def hand_over(self) -> Any:
-        # The transport reads this same mapping while the user streams.
-        self._timeouts.update(self._extensions["timeout"])
-        return super().hand_over()
 
     def cut_read_timeout(self) -> None:
         """Limit the time for reading the rest of the response, in the same way."""
@@ -211,12 +207,13 @@ class _Exchange(Exchange):
             found: Exception = error.with_traceback(None)  # it would keep this frame alive
             return found
         # The method has been replaced by one that does not raise.
-        made: Exception = kind("an error", request=response.request, response=response)
+        text = f"status {response.status_code}"
+        made: Exception = kind(text, request=response.request, response=response)
         return made
 
     def restore_response(self, data: bytes, is_whole: bool) -> None:
         response = self.response
-        error = None if is_whole else self._library.ReadError(_NOT_READ, request=self.request)
+        error = None if is_whole else self._library.ReadError(NOT_READ, request=self.request)
         try:
             elapsed = response.elapsed
         except RuntimeError:
@@ -234,9 +231,6 @@ class _Exchange(Exchange):
         return None
 
     def is_redirected(self, error: BaseException) -> bool:
-        response = getattr(error, "response", None)
-        if response is not None and any(earlier.is_redirect for earlier in response.history):
-            return True
         try:
             last = error.request  # type: ignore[attr-defined]  # most have it
         except (AttributeError, RuntimeError):
@@ -252,17 +246,30 @@ class _Timeouts(dict[str, "float | None"]):
 
     That is once for each step, such as connecting, and for each request of a chain of redirects,
     which share this mapping.
+
+    Args:
+        own: The timeouts of the request, in seconds; None: no timeout.
+        limit: Returns what remains; None: they are not cut.
     """
 
-    limit: Callable[[], float | None] | None = None
+    def __init__(self, own: dict[str, float | None], limit: Any) -> None:
+        super().__init__(own)
+        self._own = own
+        self._limit = limit
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the seconds for the step *name*; None: no timeout."""
         seconds = super().get(name, default)
-        limit = None if self.limit is None else self.limit()
+        limit = None if self._limit is None else self._limit()
         if limit is None:
             return seconds
         return limit if seconds is None else min(seconds, limit)
+
+    def restore(self) -> None:
+        """Become the request's own timeouts again."""
+        self._limit = None
+        self.clear()
+        self.update(self._own)
 
 
 class _SyncExchange(_Exchange):
@@ -288,8 +295,6 @@ class _SyncExchange(_Exchange):
         try:
             response.read()
         except BaseException as error:
-            response.close()
-            self.response = None
             sign_late(error, response)
             raise
 
@@ -339,8 +344,6 @@ class _AsyncExchange(_Exchange):
         try:
             await response.aread()
         except BaseException as error:
-            await response.aclose()
-            self.response = None
             sign_late(error, response)
             raise
 
@@ -369,9 +372,6 @@ class _AsyncExchange(_Exchange):
             except Exception:  # noqa: BLE001, S110 - it is no longer needed
                 pass
         self.remains = (b"".join(chunks), is_whole)
-
-
-_NOT_READ = "the rest of the response was not read: its connection was closed before the wait"
 
 
 def _close_quietly(response: Any) -> None:

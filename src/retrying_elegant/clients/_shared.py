@@ -41,6 +41,7 @@ _NOT_PROCESSED = (425, 429)
 # used again, and the response can still be returned.
 MOST_BYTES = 1 << 20
 MOST_SECONDS = 2.0
+NOT_READ = "the rest of the response was not read: its connection was closed before the wait"
 
 # The errors of reading it, besides those of each client: the response is cut off, and reading it
 # again will raise.  An exception of a signal handler is not one of them: it ends the call, as in a

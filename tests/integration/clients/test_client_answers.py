@@ -9,6 +9,7 @@ import inspect
 import pickle
 import threading
 
+import httpx
 import pytest
 from client_server import CLOSE, RESET, refused, reply
 
@@ -558,11 +559,14 @@ class TestWhatIsReturned:
             assert [*inspect.signature(session.client.send).parameters] == [*bare.parameters][1:]
 
     def test_httpx_of_something_else(self):
-        """TypeError."""
-        import requests
+        """TypeError; its name alone does not make it a client of httpx."""
 
-        with requests.Session() as session, pytest.raises(TypeError, match="client="):
-            clients.httpx(session)
+        class Client:
+            pass
+
+        for other in (object(), Client(), Client, httpx.Client):
+            with pytest.raises(TypeError, match="client="):
+                clients.httpx(other)
 
     def test_httpx_keeps_what_was_there(self, httpx_way, server):
         """A `send` that something else has put on the client is what is called."""

@@ -89,6 +89,14 @@ def get_async(url, stream):
 class TestHttpx:
     """Hooks that change responses and requests."""
 
+    def test_how_long_a_response_took(self, httpx_way, server):
+        """It still knows when it was set aside."""
+        stop = AsyncStop() if httpx_way.is_async else Stop()
+        with httpx_way.session(QUICK.replace(wait=60, stop=stop)) as session:
+            answer = session.fetch("GET", server.play(reply(503)))
+        assert answer.record.reason == "stopped"
+        assert answer.response.elapsed.total_seconds() > 0
+
     @pytest.mark.parametrize("get", [get, get_async])
     def test_a_stream_that_is_not_the_clients(self, server, get):
         """It is read before the wait, and returned whole."""
@@ -96,21 +104,41 @@ class TestHttpx:
         assert (response.status_code, response.content) == (503, b"why")
         assert given_up(response).reason == "stopped"
 
+    def test_one_that_a_hook_has_read(self, httpx_way, server):
+        """There is nothing to set aside: it stays closed, and its content is what it was."""
+
+        def read(response):
+            response.read()
+
+        async def aread(response):
+            await response.aread()
+
+        hooks = {"response": [aread if httpx_way.is_async else read]}
+        stop = AsyncStop() if httpx_way.is_async else Stop()
+        policy = QUICK.replace(wait=60, stop=stop)
+        with httpx_way.session(policy, event_hooks=hooks) as session:
+            answer = session.fetch("GET", server.play(reply(503, b"why")))
+        assert answer.record.reason == "stopped"
+        assert (answer.body, answer.response.is_closed) == (b"why", True)
+
     @pytest.mark.parametrize("get", [get, get_async])
     def test_one_that_breaks(self, server, get):
         """Reading it says so, not that it could not be closed."""
-        with pytest.raises(httpx.ReadError, match="was not read") as caught:
+        with pytest.raises(httpx.ReadError, match=r"closed before the wait\n") as caught:
             get(server.play(reply(503)), Broken())
         assert given_up(caught.value).reason == "stopped"
 
     def test_a_response_that_does_not_raise(self, server):
-        """Its status is looked at all the same."""
+        """Its status is looked at all the same, and said to hooks."""
 
         def quiet(response):
             response.raise_for_status = lambda: response
 
-        with clients.httpx(httpx.Client(event_hooks={"response": [quiet]}), QUICK) as client:
+        texts = []
+        policy = QUICK.replace(on_retry=lambda attempt: texts.append(str(attempt.error)))
+        with clients.httpx(httpx.Client(event_hooks={"response": [quiet]}), policy) as client:
             assert client.get(server.play(reply(503), reply(200))).status_code == 200
+        assert texts == ["status 503"]
 
     def test_a_request_stream_is_closed(self, server):
         """It is the user's own that is."""

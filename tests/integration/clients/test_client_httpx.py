@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import io
 import warnings
@@ -15,6 +16,7 @@ from client_server import HANG, RESET, flood, reply
 from retrying_elegant import Policy, RetryBudget, clients, deadline, given_up, web
 
 QUICK = Policy(4, on=web.transient, wait=0)
+OWN = {"connect": 40.0, "read": 30.0, "write": 20.0, "pool": 10.0}  # seconds
 
 
 class TestTrio:
@@ -142,6 +144,105 @@ class TestAuthentication:
         assert len(server.requests) == 3
 
 
+class TestTimeouts:
+    """Those of an attempt, as a transport of any kind reads them."""
+
+    def send(self, way, answer, policy=QUICK):
+        """Send a request with `OWN` to *answer*, which returns a status, or what to redirect to."""
+        library = way.kind.library
+
+        def respond(request):
+            found = answer(request)
+            if isinstance(found, str):
+                return library.Response(302, headers={"Location": found})
+            return library.Response(found)
+
+        async def call():
+            async with clients.httpx(library.AsyncClient(**options), policy) as client:
+                request = client.build_request("GET", "http://host/", timeout=timeout)
+                await client.send(request, follow_redirects=True)
+
+        timeout = library.Timeout(**OWN)
+        options = {"transport": library.MockTransport(respond), "timeout": 1}
+        if way.is_async:
+            return asyncio.run(call())
+        with clients.httpx(library.Client(**options), policy) as client:
+            request = client.build_request("GET", "http://host/", timeout=timeout)
+            return client.send(request, follow_redirects=True)
+
+    @pytest.mark.parametrize("read", [dict, copy.copy])
+    def test_each_is_cut(self, httpx_way, read):
+        """Also for one that copies them; those of the request, not of the client."""
+        seen = []
+
+        def answer(request):
+            seen.append(read(request.extensions["timeout"]))
+            return 200
+
+        with deadline(5):
+            self.send(httpx_way, answer)
+        self.send(httpx_way, answer)
+        with deadline(25):
+            self.send(httpx_way, answer)
+        assert seen[0].keys() == OWN.keys()
+        assert all(0 < value <= 5 for value in seen[0].values())
+        assert seen[1] == OWN
+        assert 20 < seen[2]["read"] <= 25
+        assert (seen[2]["write"], seen[2]["pool"]) == (20, 10)
+
+    def test_those_of_a_redirected_request_that_was_kept(self, httpx_way):
+        """Whoever sends it again has its own timeouts, whichever attempt it was of."""
+        kept = []
+
+        def answer(request):
+            if request.url.path == "/":
+                return "http://host/next"
+            kept.append(request)
+            assert request.extensions["timeout"].get("read") <= 5
+            return 503
+
+        self.send(httpx_way, answer, QUICK.replace(attempts=2, attempt_timeout=5))
+        assert [request.extensions["timeout"] for request in kept] == [OWN] * 2
+        assert [request.extensions["timeout"].get("read") for request in kept] == [30] * 2
+
+    def test_reading_a_failed_response(self, httpx_way):
+        """Takes no longer than the client's own timeout, or the bound for it."""
+        library, seen = httpx_way.kind.library, []
+
+        class Body(library.SyncByteStream, library.AsyncByteStream):
+            def __init__(self, request):
+                self.timeouts = request.extensions["timeout"]
+
+            def __iter__(self):
+                seen.append(self.timeouts.get("read"))
+                yield b"why"
+
+            async def __aiter__(self):
+                for chunk in self:
+                    yield chunk
+
+        def respond(request):
+            return library.Response(503, stream=Body(request))
+
+        for timeout in (0.5, 30, None):
+            options = {"transport": library.MockTransport(respond), "timeout": timeout}
+            policy = QUICK.replace(attempts=2)
+            if httpx_way.is_async:
+
+                async def call(options=options, policy=policy):
+                    async with clients.httpx(library.AsyncClient(**options), policy) as client:
+                        await client.get("http://host/")
+
+                asyncio.run(call())
+            else:
+                with clients.httpx(library.Client(**options), policy) as client:
+                    client.get("http://host/")
+        # Before the wait, and at the end by the bare client's rules.  An async one is canceled.
+        before = [0.5, 30, None] if httpx_way.is_async else [0.5, 2, 2]
+        assert seen[::2] == before
+        assert seen[1::2] == [0.5, 30, None]
+
+
 class TestTheClientItself:
     """It stays what it was."""
 
@@ -261,10 +362,16 @@ class TestTheClientItself:
             answer = session.fetch("GET", server.play(reply(503, b"why")))
         assert (answer.body, answer.record.attempts) == (b"why", 4)
 
-    def test_an_error_that_does_not_say_its_request(self, server):
+    def test_an_error_that_does_not_say_its_request(self):
         """Of a hook: after it, a POST is not sent again where redirects are followed."""
-        for follows, count in ((True, 1), (False, 4)):
+        for follows, own, count in (
+            (True, None, 1),
+            (False, None, 4),
+            (False, True, 1),
+            (True, False, 4),
+        ):
             calls = []
+            options = {} if own is None else {"follow_redirects": own}
 
             def hook(request, calls=calls):
                 calls.append(request)
@@ -273,8 +380,22 @@ class TestTheClientItself:
             hooks = {"request": [hook]}
             client = httpx.Client(event_hooks=hooks, follow_redirects=follows)
             with clients.httpx(client, QUICK) as client, pytest.raises(ConnectionRefusedError):
-                client.post("http://host/", content=b"data")
+                client.post("http://host/", content=b"data", **options)
             assert len(calls) == count
+
+    def test_a_stream_that_a_hook_has_replaced(self):
+        """It stays in the place of the request's own."""
+        other = httpx.ByteStream(b"other")
+
+        def replace(request):
+            request.stream = other
+
+        transport = httpx.MockTransport(lambda request: httpx.Response(200))
+        client = httpx.Client(event_hooks={"request": [replace]}, transport=transport)
+        with clients.httpx(client, QUICK) as client:
+            request = client.build_request("PUT", "http://host/", content=io.BytesIO(b"data"))
+            client.send(request)
+        assert request.stream is other
 
     def test_a_stream_of_the_users_own(self, server):
         """Nothing is known of it: it is sent once."""
