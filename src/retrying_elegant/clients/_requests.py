@@ -15,7 +15,12 @@ from weakref import WeakSet
 
 try:
     from requests.adapters import HTTPAdapter
-    from requests.exceptions import ContentDecodingError, HTTPError, UnrewindableBodyError
+    from requests.exceptions import (
+        ChunkedEncodingError,
+        ContentDecodingError,
+        HTTPError,
+        UnrewindableBodyError,
+    )
     from urllib3 import HTTPResponse, Timeout
     from urllib3.exceptions import HTTPError as TransportError
 except ImportError as missing:
@@ -48,6 +53,12 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 
+# Errors in the body of a redirect that a session ignores.
+_IGNORED = (ChunkedEncodingError, ContentDecodingError)
+
+# Statuses that an authentication of the user answers in a hook.
+_CHALLENGES = (401, 407)
+
 
 class Adapter(HTTPAdapter):
     """An ``HTTPAdapter`` that retries."""
@@ -56,7 +67,8 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, policy: Any, idempotent: Any, **adapter: Any) -> None:
         retries = adapter.get("max_retries", 0)
-        if getattr(retries, "total", retries):  # a Retry, or a number
+        total = getattr(retries, "total", retries)  # of a Retry, or the number itself
+        if total or total is None:  # None: urllib3's default, or no limit
             _checks.reject(ValueError, "max_retries", retries, "0, because the policy retries")
         self._rules = Rules("clients.requests", policy, idempotent, is_async=False)
         self._sent: WeakSet[Any] = WeakSet()
@@ -164,11 +176,13 @@ class _Exchange(Exchange):
     def read(self) -> None:
         """Read the whole response, as requests does once the adapter has returned it."""
         response: Response = self.response
+        if response.status_code in _CHALLENGES and self.request.hooks.get("response"):
+            return  # the hook may need the open connection first, as NTLM does for its certificate
+        response.raw.enforce_content_length = True  # as urllib3 2 does by itself
         try:
             response.content  # noqa: B018 - it reads
         except BaseException as error:
-            # A session ignores a broken body of a redirect that it follows.
-            if response.is_redirect and isinstance(error, ContentDecodingError):
+            if response.is_redirect and isinstance(error, _IGNORED):
                 return
             response.close()
             self.response = None
@@ -182,6 +196,7 @@ class _Exchange(Exchange):
                 response.raw.release_conn()
             return
         raw, chunks, size, is_whole = response.raw, [], 0, False
+        raw.enforce_content_length = True
         try:
             with TimeLimit(raw) as limit:
                 for chunk in raw.stream(_CHUNK, decode_content=False):
@@ -237,9 +252,10 @@ def _cut(timeout: Any, limit: float) -> Any:
         return cut
     if not isinstance(timeout, tuple):
         timeout = (timeout, timeout)
-    if len(timeout) != 2:
+    try:
+        connect, read = (limit if part is None else min(part, limit) for part in timeout)
+    except (TypeError, ValueError):
         return timeout  # requests will reject it
-    connect, read = (limit if part is None else min(part, limit) for part in timeout)
     return Timeout(total=limit, connect=connect, read=read)
 
 

@@ -200,11 +200,12 @@ class TestRequests:
         with self.session(policy) as session:
             assert session.get(server.play(reply(600), reply(200))).status_code == 200
 
-    def test_a_timeout_that_is_none(self, server):
+    @pytest.mark.parametrize("timeout", [(1, 2, 3), "5", [3, 5]], ids=str)
+    def test_a_timeout_that_is_none(self, server, timeout):
         """requests says what is wrong with it."""
-        session, wrong = self.session(QUICK), pytest.raises(ValueError, match="timeout")
+        session, wrong = self.session(QUICK), pytest.raises(ValueError, match="imeout")
         with session, deadline(5), wrong:
-            session.get(server.play(reply(200)), timeout=(1, 2, 3))
+            session.get(server.play(reply(200)), timeout=timeout)
 
 
 class TestAiohttp:

@@ -60,15 +60,47 @@ class TestAdapter:
                 session.get(url)
             assert server.settles(0), caught.value
 
-    def test_a_redirect_that_breaks_off(self, server):
-        """An error like any other: it is made again, and then followed."""
+    @pytest.mark.parametrize("half", ["close", "reset"])
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_a_redirect_that_breaks_off(self, server, method, half):
+        """It is followed, as by requests itself: whoever sends such redirects always does."""
         end = server.play(reply(200, b"here"), path="/end")
-        headers = {"Location": end}
-        url = server.play(reply(302, b"x" * 100, headers, half="close"), reply(302, b"", headers))
+        url = server.play(reply(303, b"x" * 100, {"Location": end}, half=half))
         with requests.Session() as session:
             session.mount("http://", clients.requests(QUICK))
-            assert session.get(url).content == b"here"
-        assert len(server.requests) == 3
+            assert session.request(method, url).content == b"here"
+        assert len(server.requests) == 2
+
+    @pytest.mark.parametrize("status", [401, 407])
+    def test_a_challenge(self, server, status):
+        """The hook that answers it finds the connection open: NTLM needs the certificate."""
+        found = []
+
+        def answer(response, **_):
+            found.append(response.raw._fp.fp.raw._sock.fileno())
+            return response
+
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK, pool_maxsize=1, pool_block=True))
+            url = server.play(reply(status, b"who?"))
+            assert session.get(url, hooks={"response": answer}).content == b"who?"
+            assert found[0] > 0
+            assert session.get(url).content == b"who?"
+        assert len({request.connection for request in server.requests}) == 1
+
+    def test_a_urllib3_that_does_not_count(self, server):
+        """As version 1.26: a body that is too short is noticed all the same."""
+        adapter = clients.requests(QUICK)
+
+        def build_response(request, raw):
+            raw.enforce_content_length = False
+            return type(adapter).build_response(adapter, request, raw)
+
+        adapter.build_response = build_response
+        with requests.Session() as session:
+            session.mount("http://", adapter)
+            url = server.play(reply(200, b"x" * 100, half="close"), reply(200, b"done"))
+            assert session.get(url).content == b"done"
 
     def test_the_error_of_an_attempt(self, server):
         """The one that `raise_for_status` raises."""
@@ -82,11 +114,25 @@ class TestAdapter:
         assert [str(error) for error in errors] == [str(caught.value)]
         assert errors[0].response is response
 
-    def test_retries_of_its_own(self):
+    @pytest.mark.parametrize(
+        ("retries", "shown"),
+        [
+            (3, "3"),
+            (None, "None"),
+            (urllib3.Retry(total=None, connect=3), "Retry(total=None, connect=3"),
+        ],
+        ids=["number", "none", "unlimited"],
+    )
+    def test_retries_of_its_own(self, retries, shown):
         """The message says what to write."""
-        rule = re.escape("max_retries=3: expected 0, because the policy retries")
-        with pytest.raises(ValueError, match=f"{rule}$"):
-            clients.requests(QUICK, max_retries=3)
+        rule = "expected 0, because the policy retries"
+        with pytest.raises(ValueError, match=f"max_retries={re.escape(shown)}.*: {rule}$"):
+            clients.requests(QUICK, max_retries=retries)
+
+    @pytest.mark.parametrize("retries", [0, False, urllib3.Retry(0), urllib3.Retry(False)], ids=str)
+    def test_none_of_its_own(self, retries):
+        """Said in another way."""
+        clients.requests(QUICK, max_retries=retries).close()
 
     def test_a_copy(self, server):
         """It retries, and knows which bodies it has sent."""
