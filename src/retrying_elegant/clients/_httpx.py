@@ -441,8 +441,7 @@ def _make_streams(library: Any) -> Any:
             self._error = error
 
         def __iter__(self) -> Iterator[bytes]:
-            if self._data:
-                yield self._data
+            yield self._data
             if self._error is not None:
                 raise self._error
 

@@ -552,7 +552,7 @@ class TestWhatIsReturned:
     def test_httpx(self, httpx_way):
         """The same client; wrapping it twice raises ValueError."""
         with httpx_way.session(QUICK) as session:
-            with pytest.raises(ValueError, match="wrapped before"):
+            with pytest.raises(ValueError, match=r"wrapped before$"):
                 clients.httpx(session.client)
             assert session.client.send.__name__ == "send"
             bare = inspect.signature(httpx_way.kind.library.Client.send)
@@ -564,9 +564,17 @@ class TestWhatIsReturned:
         class Client:
             pass
 
-        for other in (object(), Client(), Client, httpx.Client):
-            with pytest.raises(TypeError, match="client="):
+        for other in (object(), Client(), Client, httpx.Client, httpx.Response(200)):
+            with pytest.raises(TypeError, match=r"client=.* AsyncClient of httpx or httpx2$"):
                 clients.httpx(other)
+
+    def test_httpx_wherever_it_defines_its_clients(self, httpx_way, monkeypatch):
+        """That is the library's own affair."""
+        library = httpx_way.kind.library
+        kind = library.AsyncClient if httpx_way.is_async else library.Client
+        monkeypatch.setattr(kind, "__module__", f"{library.__name__}._elsewhere")
+        with httpx_way.session(QUICK):
+            pass
 
     def test_httpx_keeps_what_was_there(self, httpx_way, server):
         """A `send` that something else has put on the client is what is called."""

@@ -89,6 +89,14 @@ def get_async(url, stream):
 class TestHttpx:
     """Hooks that change responses and requests."""
 
+    def test_the_error_of_a_response(self, httpx_way, server):
+        """It has the client's own words."""
+        texts = []
+        policy = QUICK.replace(on_retry=lambda attempt: texts.append(str(attempt.error)))
+        with httpx_way.session(policy) as session:
+            session.fetch("GET", server.play(reply(503), reply(200)))
+        assert texts[0].startswith("Server error '503 Service Unavailable' for url 'http://127.")
+
     def test_how_long_a_response_took(self, httpx_way, server):
         """It still knows when it was set aside."""
         stop = AsyncStop() if httpx_way.is_async else Stop()
@@ -103,6 +111,8 @@ class TestHttpx:
         response = get(server.play(reply(503)), Replaced())
         assert (response.status_code, response.content) == (503, b"why")
         assert given_up(response).reason == "stopped"
+        with pytest.raises(RuntimeError):  # as in the bare client
+            response.elapsed  # noqa: B018
 
     def test_one_that_a_hook_has_read(self, httpx_way, server):
         """There is nothing to set aside: it stays closed, and its content is what it was."""

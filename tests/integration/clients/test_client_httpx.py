@@ -147,8 +147,12 @@ class TestAuthentication:
 class TestTimeouts:
     """Those of an attempt, as a transport of any kind reads them."""
 
-    def send(self, way, answer, policy=QUICK):
-        """Send a request with `OWN` to *answer*, which returns a status, or what to redirect to."""
+    def send(self, way, answer, policy=QUICK, own=OWN):
+        """
+        Send a request with *own* timeouts to *answer*.
+
+        It returns a status, or where to redirect to.
+        """
         library = way.kind.library
 
         def respond(request):
@@ -159,15 +163,14 @@ class TestTimeouts:
 
         async def call():
             async with clients.httpx(library.AsyncClient(**options), policy) as client:
-                request = client.build_request("GET", "http://host/", timeout=timeout)
+                request = client.build_request("GET", "http://host/", extensions={"timeout": own})
                 await client.send(request, follow_redirects=True)
 
-        timeout = library.Timeout(**OWN)
         options = {"transport": library.MockTransport(respond), "timeout": 1}
         if way.is_async:
             return asyncio.run(call())
         with clients.httpx(library.Client(**options), policy) as client:
-            request = client.build_request("GET", "http://host/", timeout=timeout)
+            request = client.build_request("GET", "http://host/", extensions={"timeout": own})
             return client.send(request, follow_redirects=True)
 
     @pytest.mark.parametrize("read", [dict, copy.copy])
@@ -189,6 +192,22 @@ class TestTimeouts:
         assert seen[1] == OWN
         assert 20 < seen[2]["read"] <= 25
         assert (seen[2]["write"], seen[2]["pool"]) == (20, 10)
+
+    def test_some_or_none(self, httpx_way):
+        """Where the request has none, there is one; but not without a limit."""
+        seen = []
+
+        def answer(request):
+            seen.append(dict(request.extensions["timeout"]))
+            return 200
+
+        for own in ({"read": 30}, dict.fromkeys(OWN), {}):
+            self.send(httpx_way, answer, own=own)
+            assert seen.pop() == own
+            with deadline(5):
+                self.send(httpx_way, answer, own=own)
+            assert seen[-1].keys() == OWN.keys()
+            assert all(0 < value <= 5 for value in seen.pop().values())
 
     def test_those_of_a_redirected_request_that_was_kept(self, httpx_way):
         """Whoever sends it again has its own timeouts, whichever attempt it was of."""
@@ -293,7 +312,7 @@ class TestTheClientItself:
     def test_only_its_method_is_kept(self, server):
         """Which does not keep it: an error that says so."""
         send = clients.httpx(httpx.Client(transport=httpx.MockTransport(lambda r: None))).send
-        with pytest.raises(ReferenceError, match="the client is gone"):
+        with pytest.raises(ReferenceError, match=r"the client is gone: .* `send`$"):
             send(httpx.Request("GET", "http://host/"))
 
     def test_the_request_is_left_as_it_was(self, server):
@@ -410,6 +429,28 @@ class TestTheClientItself:
             request = httpx.Request("PUT", url, stream=Own(), headers={**headers, "Host": "x"})
             assert client.send(request).status_code == 503
         assert server.bodies == [b"data"]
+
+    def test_an_async_body_of_the_users_own(self, server):
+        """It is not sent empty by a redirect."""
+
+        class Body:
+            pieces = (b"da", b"ta")
+
+            async def __aiter__(self):
+                pieces, self.pieces = self.pieces, ()
+                for piece in pieces:
+                    yield piece
+
+        async def call():
+            end = server.play(reply(200), path="/end")
+            url = server.play(reply(307, headers={"Location": end}))
+            async with clients.httpx(httpx.AsyncClient(follow_redirects=True), QUICK) as client:
+                await client.put(url, content=Body())
+
+        with pytest.raises(httpx.StreamConsumed):
+            asyncio.run(call())
+        assert server.bodies[0] == b"data"
+        assert [request.is_whole for request in server.requests][1:] in ([], [False])
 
     def test_a_client_around_another(self, server):
         """Of the user's own making: bodies stay whole, attempts multiply."""
