@@ -7,6 +7,7 @@ that the user's own ``HTTPSHandler(context=...)`` still applies.
 
 from __future__ import annotations
 
+import copy
 import socket
 import urllib.request
 from http.client import HTTPException, IncompleteRead
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 
+# The attribute of a request that holds the body, readable only once, that it was sent with.
+_SENT = "__retrying_elegant_sent__"
+
 
 class Handler(urllib.request.BaseHandler):
     """A handler that retries."""
@@ -49,15 +53,22 @@ class Handler(urllib.request.BaseHandler):
 
     def add_parent(self, parent: urllib.request.OpenerDirector) -> None:
         """
-        Join an opener.
+        Join an opener; if it is a second one, let a copy take this handler's place in it.
 
         Raises:
             ValueError: it has such a handler already, and attempts would multiply.
         """
-        handlers: Any = parent.handlers  # type: ignore[attr-defined]  # not in the type stubs
-        if sum(isinstance(handler, Handler) for handler in handlers) > 1:
+        opener: Any = parent  # its attributes are not in the type stubs
+        if sum(isinstance(handler, Handler) for handler in opener.handlers) > 1:
             raise ValueError("clients.urllib: expected one handler, or attempts would multiply")
-        super().add_parent(parent)
+        this = self
+        if getattr(self, "parent", None) is not None:
+            # Requests of the first opener would be opened by the handlers of the second.
+            this = copy.copy(self)
+            tables = (*opener.handle_open.values(), *opener.handle_error["http"].values())
+            for handlers in (opener.handlers, *tables):
+                handlers[:] = [this if handler is self else handler for handler in handlers]
+        this.parent = parent
 
     def http_open(self, request: urllib.request.Request) -> Any:
         """Open *request* as often as the policy allows, and return the last response."""
@@ -65,13 +76,20 @@ class Handler(urllib.request.BaseHandler):
         if policy is None:
             return None  # the next handler opens it
         exchange = _Exchange(self._rules, policy, request, self._open)
+        if not exchange.body.is_repeatable:
+            if getattr(request, _SENT, None) is request.data:
+                raise ValueError("the request was not sent again: its body cannot be read again")
+            setattr(request, _SENT, request.data)
         try:
             try:
                 _sync.run(exchange.first_attempt(_host(request)), exchange.attempt_in_time)
             except Exception as error:
                 if not exchange.conclude(error):
                     raise
-            return exchange.hand_over()
+            response = exchange.hand_over()
+            if getattr(response, "code", 0) >= 400:
+                exchange.body.rewind()  # a handler may send the request again, to authenticate
+            return response
         finally:
             if exchange.response is not None:
                 exchange.response.close()
@@ -143,15 +161,15 @@ class _Exchange(Exchange):
             if limit is not None:
                 # Reading from now on is not part of the attempt.
                 set_timeout(response, _seconds(timeout))
-        self.may_have_failed(response, getattr(response, "status", 0), self.error_of)
+        self.may_have_failed(response, getattr(response, "code", 0), self.error_of)
         if self.failure is not None:
             raise self.failure
         return response
 
     def error_of(self, response: Any) -> HTTPError:
         # Without the response, which an HTTPError closes when it is collected.
-        url, status = self.request.full_url, response.status
-        error = HTTPError(url, status, response.reason, response.headers, None)
+        url = self.request.full_url
+        error = HTTPError(url, response.code, response.msg, response.info(), None)
         error.close()  # Python 3.14 warns about one that is collected unclosed
         return error
 
@@ -184,9 +202,10 @@ class _Exchange(Exchange):
 
     def restore_response(self, data: bytes, is_whole: bool) -> None:
         closed, body = self.response, _body_of(data, is_whole)
-        self.response = rest = addinfourl(body, closed.headers, closed.url, closed.status)
-        rest.msg = rest.reason = closed.reason  # type: ignore[attr-defined]  # as urllib sets them
-        rest.version = closed.version  # type: ignore[attr-defined]  # as above
+        self.response = rest = addinfourl(body, closed.info(), closed.geturl(), closed.code)
+        for name in ("msg", "reason", "version", "getheader", "getheaders"):
+            if hasattr(closed, name):  # another handler may have made a simpler response
+                setattr(rest, name, getattr(closed, name))
 
     def status_of(self, error: BaseException) -> int | None:
         return error.code if isinstance(error, HTTPError) else None

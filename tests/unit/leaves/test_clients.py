@@ -600,6 +600,9 @@ class Response(io.BytesIO):
     def info(self):
         return self.headers
 
+    def geturl(self):
+        return self.url
+
 
 class Network(urllib.request.BaseHandler):
     """Opens requests without a network: plays a script, whose last outcome repeats."""
