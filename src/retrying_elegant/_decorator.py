@@ -7,7 +7,7 @@ Leaves the calls to ``sync``, ``async`` and ``generators``.
 from __future__ import annotations
 
 import sys
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from types import FunctionType, MethodType
 
 from . import _async, _checks, _generators, _sync, backoff
@@ -248,39 +248,57 @@ def _look_like(wrapper: Any, fn: Any) -> None:
         value = getattr(origin, attribute, None)
         if isinstance(value, str):
             setattr(wrapper, attribute, value)
-    annotations = _annotations_of(origin)
     if sys.version_info >= (3, 14):  # pragma: no cover - coverage is measured on 3.11
-        wrapper.__annotate__ = lambda _format, /: annotations
+        wrapper.__annotate__ = partial(_annotate, origin)
     else:
-        wrapper.__annotations__ = annotations
+        wrapper.__annotations__ = _annotations_of(origin)
     wrapper.__wrapped__ = fn
 
 
 def _annotations_of(origin: Any) -> dict[str, Any]:
     """Return the annotations of the code that a call of *origin* runs, or an empty dict."""
+    origin = _described(origin)
+    found = getattr(origin, "__annotations__", None)
+    return _resolve(origin, found) if isinstance(found, dict) else {}
+
+
+def _annotate(origin: Any, form: int, /) -> dict[str, Any]:  # pragma: no cover - as above
+    """
+    Return the same in a format of ``annotationlib``.
+
+    Since Python 3.14, annotations are evaluated when they are read.  At decoration, they may
+    still contain names that are not defined.
+    """
+    from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
+
+    origin = _described(origin)
+    try:
+        found = get_annotations(origin, format=form)
+    except NameError:
+        raise
+    except Exception:  # noqa: BLE001 - a mock has every attribute
+        return {}
+    return found if form == Format.STRING else _resolve(origin, found, format=form)
+
+
+def _described(origin: Any) -> Any:
+    """Return what has the annotations of the code that a call of *origin* runs."""
     own = getattr(origin, "__dict__", {})
     is_described = isinstance(origin, type) or hasattr(origin, "__code__")
-    if not is_described and "__annotations__" not in own and "__annotate__" not in own:
-        origin = getattr(type(origin), "__call__", None)  # noqa: B004 - read, not tested
-    found = getattr(origin, "__annotations__", None)
-    is_lazy = not isinstance(found, dict) and callable(getattr(origin, "__annotate__", None))
-    if is_lazy:  # pragma: no cover - coverage is measured on 3.11
-        try:
-            # Since Python 3.14, wrappers of functools have only this.
-            from annotationlib import Format, get_annotations  # type: ignore[import-not-found]
+    if is_described or "__annotations__" in own or "__annotate__" in own:
+        return origin
+    return getattr(type(origin), "__call__", None)  # noqa: B004 - read, not tested
 
-            found = get_annotations(origin, format=Format.FORWARDREF)
-        except Exception:  # noqa: BLE001 - a mock has every attribute
-            return {}
-    if not isinstance(found, dict):
-        return {}
+
+def _resolve(origin: Any, found: dict[str, Any], **form: int) -> dict[str, Any]:
+    """Return the annotations *found* at *origin*, without strings if possible."""
     if any(isinstance(value, str) for value in found.values()):
-        # Resolved now, because later they would be looked up in the module of the wrapped object,
+        # Resolved here, because others would look them up in the module of the wrapped object,
         # which it does not have.
         try:
             from typing import get_type_hints
 
-            return get_type_hints(origin, include_extras=True)
+            return get_type_hints(origin, include_extras=True, **form)  # type: ignore[arg-type]
         except Exception:  # noqa: BLE001, S110 - left unresolved if a name is not defined yet
             pass
     return dict(found)
