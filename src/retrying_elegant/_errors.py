@@ -28,7 +28,12 @@ class RetryError(Exception):
     retrying_elegant.RetryError: no answer accepted
     """
 
-    result: Any = None  # on the class for subclasses that do not call __init__
+    # On the class for subclasses that do not call __init__.  At run time it has no annotation,
+    # because tools that read those of a subclass read these as well, and there is no `Any`.
+    if TYPE_CHECKING:
+        result: Any
+    else:
+        result = None
 
     def __init__(self, *args: object, result: Any = None) -> None:
         super().__init__(*args)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
+from typing import get_type_hints
 
 import pytest
 from ways import Flaky
@@ -133,6 +135,16 @@ class TestNeverSatisfied:
     def test_try_again_derives_from_it(self):
         """One class catches both."""
         assert issubclass(TryAgain, RetryError)
+
+    def test_its_subclasses_have_type_hints(self):
+        """Tools that convert dataclasses read them, from all bases."""
+
+        @dataclass
+        class Pending(TryAgain):
+            job: int
+
+        assert get_type_hints(Pending)["job"] is int
+        assert Pending.result is None
 
     def test_raises_false_ends_a_loop(self, loop_way):
         """The value is the last, refused result."""
