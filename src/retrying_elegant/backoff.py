@@ -71,8 +71,11 @@ class Backoff(Value):
         return high * (1 - jitter * random.random()) if jitter else high  # noqa: S311
 
     def _capped(self, n: int) -> float:
+        rule = "the number of a retry, 1 or more"
+        if isinstance(n, bool) or not hasattr(type(n), "__index__"):
+            _checks.reject(TypeError, "n", n, rule)
         if n < 1:
-            _checks.reject(ValueError, "n", n, "the number of a retry, 1 or more")
+            _checks.reject(ValueError, "n", n, rule)
         try:
             wait = self.rule(n)
         except OverflowError:

@@ -108,10 +108,14 @@ class TestBackoffs:
         [backoff.constant(1), backoff.linear(), backoff.fibonacci(), backoff.decorrelated()],
         ids=repr,
     )
-    @pytest.mark.parametrize("n", [0, -1])
-    def test_the_number_of_a_retry(self, rule, n):
+    @pytest.mark.parametrize(
+        ("n", "kind"),
+        [(0, ValueError), (-1, ValueError), ("1", TypeError), (1.0, TypeError), (True, TypeError)],
+        ids=repr,
+    )
+    def test_the_number_of_a_retry(self, rule, n, kind):
         """They are counted from 1."""
-        said = f"ValueError: n={n}: expected the number of a retry, 1 or more"
+        said = f"{kind.__name__}: n={n!r}: expected the number of a retry, 1 or more"
         assert refused(rule.bounds, n) == said
 
 
