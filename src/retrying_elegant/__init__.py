@@ -41,6 +41,10 @@ else:  # hidden from type checkers, for which it would make every name valid
             return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+    def __dir__() -> list[str]:
+        """List those modules too, for the completion of names."""
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "1.1.0"
 

@@ -50,3 +50,12 @@ class TestImport:
         """Those that take more than a few milliseconds wait until they are needed."""
         slow = {"asyncio", "logging", "typing", "dataclasses", "inspect", "enum"}
         assert slow.isdisjoint(imported_by(code))
+
+
+class TestNames:
+    """The package lists what it imports only when it is used."""
+
+    def test_completion(self):
+        """`dir` has every public name, and imports none of these modules."""
+        listed = "assert {*retrying_elegant.__all__} < {*dir(retrying_elegant)}"
+        assert "retrying_elegant.web" not in imported_by(listed)
