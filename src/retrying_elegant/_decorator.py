@@ -11,7 +11,7 @@ from functools import partial, update_wrapper
 from types import FunctionType, MethodType
 
 from . import _async, _checks, _generators, _sync, backoff
-from ._policy import UNSET, Policy, resolve
+from ._policy import DEFAULT, Policy, resolve
 from ._value import Value, show
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ def retry(  # pyright: ignore[reportOverlappingOverload]
 @overload
 def retry(fn: C, /) -> C: ...
 def retry(
-    policy: Any = UNSET,
+    policy: Any = DEFAULT,
     /,
     *,
     fallback: Callable[[Attempt], Any] | None = None,
@@ -130,7 +130,7 @@ def retry(
         if fields or fallback is not None:
             name = _checks.name_of(policy)
             raise TypeError(f"write `retry(...)({name})`, with the options in the first call")
-        return _decorate(policy, resolve("retry", UNSET, {}), None)
+        return _decorate(policy, DEFAULT, None)
     if fallback is not None and not callable(fallback):
         _checks.reject(TypeError, "fallback", fallback, "a callable that takes the Attempt")
     return _Decorator(resolve("retry", policy, fields), fallback)

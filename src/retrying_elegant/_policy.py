@@ -95,9 +95,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 # The fields from which nothing is derived.
 _INDEPENDENT = frozenset({"attempts", "on", "unless", "name", "log_level"})
 
-# The first argument of `retry()` and `retrying()` if there is none, because None means "no limit".
-UNSET: Any = object()
-
 
 @frozen
 class Policy(Value):
@@ -365,19 +362,20 @@ _FIELDS = tuple(_DEFAULTS)
 _derive(_DEFAULTS)
 _DERIVED = _DEFAULTS.keys() - set(_FIELDS)
 
-_DEFAULT = Policy()
+# Also the first argument of `retry()` and `retrying()` if there is none: None means "no limit".
+DEFAULT = Policy()
 
 
-def resolve(function: str, policy: Any, fields: dict[str, Any]) -> Policy:
+def resolve(function: str, policy: object, fields: dict[str, Any]) -> Policy:
     """
     Return the policy for ``retry(policy, **fields)`` or ``retrying(policy, **fields)``.
 
     Args:
         fields: The keywords of this one call; the dict may be modified.
     """
-    if policy is UNSET:
+    if policy is DEFAULT:
         if not fields:
-            return _DEFAULT
+            return DEFAULT
     elif type(policy) is not int and isinstance(policy, Policy):
         if not fields:
             return policy

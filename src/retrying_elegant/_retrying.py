@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._block import AsyncBlock, Block
 from ._loop import Loop
-from ._policy import UNSET, resolve
+from ._policy import DEFAULT, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class retrying(Loop):  # noqa: N801 - read as a word of the statement
 
         def __init__(
             self,
-            policy: int | Policy | None = UNSET,
+            policy: int | Policy | None = DEFAULT,
             /,
             *,
             raises: bool = True,

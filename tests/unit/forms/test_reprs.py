@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from ways import Flaky, run_async
 
@@ -103,6 +105,16 @@ class TestRetry:
     def test_it_is_what_one_would_write(self):
         """With the policy written out."""
         assert repr(retry(3, on=Lost)) == "retry(Policy(3, on=Lost))"
+
+
+class TestSignatures:
+    """What `help` shows of the two that take a policy."""
+
+    @pytest.mark.parametrize("form", [retry, retrying])
+    def test_the_policy_if_none_is_given(self, form):
+        """It is the default policy, and not an object at some address."""
+        first = next(iter(inspect.signature(form).parameters.values()))
+        assert repr(first.default) == "Policy()"
 
 
 class TestRetrying:
