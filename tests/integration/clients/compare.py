@@ -131,7 +131,38 @@ def generator(contestant):
         yield DATA[:5]
         yield DATA[5:]
 
-    return pieces_async() if is_async(contestant) else iter([DATA[:5], DATA[5:]])
+    def pieces():
+        yield DATA[:5]
+        yield DATA[5:]
+
+    return pieces_async() if is_async(contestant) else pieces()
+
+
+class Iterator:
+    """What is no generator, and can be read only once as well."""
+
+    def __init__(self):
+        self.left = [DATA[5:], DATA[:5]]
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.left:
+            raise StopIteration
+        return self.left.pop()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop()
+
+
+def iterator(contestant):
+    return Iterator()
 
 
 # What is played: method, body, steps, whether it is streamed.
@@ -153,16 +184,20 @@ ROWS = {
     "PUT file, 503": ("PUT", lambda _: io.BytesIO(DATA), [reply(503), reply(200)], False),
     "PUT generator, 503": ("PUT", generator, [reply(503), reply(200)], False),
     "PUT generator, reset": ("PUT", generator, [RESET, reply(200)], False),
+    "PUT iterator, 503": ("PUT", iterator, [reply(503), reply(200)], False),
     "POST, 503": ("POST", lambda _: DATA, [reply(503), reply(200)], False),
     "POST, connection reset": ("POST", lambda _: DATA, [RESET, reply(200)], False),
     "POST, 429": ("POST", lambda _: DATA, [reply(429), reply(200)], False),
 }
 
 
-def play(server, name, contestant):
-    """One cell."""
-    method, body, steps, stream = ROWS[name]
-    server.forget()
+def play(name, contestant):
+    """One cell, with a server of its own: one that is asleep keeps its connections."""
+    with ScriptedServer() as server:
+        return play_to(server, *ROWS[name], contestant)
+
+
+def play_to(server, method, body, steps, stream, contestant):
     if steps == "redirect":
         end = server.play(reply(503), reply(200), path="/end")
         steps = [reply(302, headers={"Location": end})]
@@ -203,10 +238,9 @@ def main():
     logging.disable()
     print("| Fault |", " | ".join(CONTESTANTS), "|")
     print("|" + "---|" * (len(CONTESTANTS) + 1))
-    with ScriptedServer() as server:
-        for name in ROWS:
-            cells = [play(server, name, contestant) for contestant in CONTESTANTS.values()]
-            print(f"| {name} |", " | ".join(cells), "|", flush=True)
+    for name in ROWS:
+        cells = [play(name, contestant) for contestant in CONTESTANTS.values()]
+        print(f"| {name} |", " | ".join(cells), "|", flush=True)
     clients = ", ".join(f"{name} {version(name)}" for name in ("requests", "httpx", "aiohttp"))
     print(f"\nWith {clients}, on {datetime.date.today()}.")
 
