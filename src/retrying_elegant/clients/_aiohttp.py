@@ -163,9 +163,8 @@ class _Exchange(Exchange):
 
     def restore_response(self, data: bytes, is_whole: bool) -> None:
         loop = asyncio.get_running_loop()
-        content = StreamReader(BaseProtocol(loop), limit=max(len(data), 1), loop=loop)
-        if data:
-            content.feed_data(data)
+        content = StreamReader(BaseProtocol(loop), limit=len(data), loop=loop)
+        content.feed_data(data)
         if is_whole:
             content.feed_eof()
         else:

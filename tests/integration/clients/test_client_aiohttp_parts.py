@@ -1,0 +1,432 @@
+"""The parts of the middleware for aiohttp, asked directly, with payloads and errors of aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import select
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from aiohttp.client_middlewares import build_client_middlewares
+from client_server import HANG, RESET, reply
+
+from retrying_elegant import Policy, clients, given_up, web
+from retrying_elegant.clients import _aiohttp
+from retrying_elegant.clients._shared import Rules
+
+QUICK = Policy(2, on=web.transient, wait=0)
+
+
+def fetch(url, *middlewares, method="GET", total=None, **options):
+    """The response of a session with these middlewares, and its body."""
+
+    async def call():
+        timeout = aiohttp.ClientTimeout(total=total)
+        async with (
+            aiohttp.ClientSession(middlewares=middlewares, timeout=timeout) as session,
+            session.request(method, url, **options) as response,
+        ):
+            return response, await response.read()
+
+    return asyncio.run(call())
+
+
+def handler_of(total, middlewares=0):
+    """A handler as aiohttp builds it: *middlewares* around one that knows the *total*."""
+    real_timeout = aiohttp.ClientTimeout(total=total)
+
+    async def send(request):
+        return real_timeout
+
+    async def other(request, handler):
+        return await handler(request)
+
+    if middlewares == 0:
+        return send
+    return build_client_middlewares(send, (other,) * middlewares)
+
+
+class TestTotal:
+    """What remains of aiohttp's `total`."""
+
+    @pytest.mark.parametrize(
+        ("total", "found"), [(7, 7.0), (0.5, 0.5), (None, None), (0, None)], ids=str
+    )
+    @pytest.mark.parametrize("middlewares", [0, 1, 2, 15])
+    def test_found(self, total, found, middlewares):
+        """However many middlewares there are; 0 is aiohttp's other word for none."""
+        assert _aiohttp._total_of(handler_of(total, middlewares)) == found
+
+    def test_not_found(self):
+        """Behind too many, or in something that only looks like a function."""
+        assert _aiohttp._total_of(handler_of(7, 16)) is None
+        odd = SimpleNamespace(__code__=SimpleNamespace(co_freevars=("handler",)), __closure__=())
+        assert _aiohttp._total_of(odd) is None
+
+    def test_whether_it_has_passed(self):
+        """As aiohttp's timer says."""
+
+        def passed():
+            raise TimeoutError
+
+        for assert_timeout, expired in ((passed, True), (lambda: None, False)):
+            timer = SimpleNamespace(assert_timeout=assert_timeout)
+            assert _aiohttp._has_expired(request_of(timer)) is expired
+
+    def test_unknown(self, server, monkeypatch):
+        """It is not part of the policy, but no attempt follows one that failed by it."""
+        monkeypatch.setattr(_aiohttp, "_total_of", lambda handler: None)
+        with pytest.raises(TimeoutError) as caught:
+            fetch(server.play(HANG), clients.aiohttp(QUICK), total=0.3)
+        assert given_up(caught.value) is None
+
+    @pytest.mark.parametrize(
+        ("timeout", "most"), [(None, 5.995), (10, 5.995), (6, 5.995), (5.9, None)], ids=str
+    )
+    def test_what_remains(self, monkeypatch, timeout, most):
+        """The total without the time since the call began, where the policy allows more."""
+        exchange = self.exchange(monkeypatch, QUICK.replace(timeout=timeout), age=4)
+        assert exchange.most_seconds == (None if most is None else pytest.approx(most))
+
+    def test_nothing(self, monkeypatch):
+        """Hardly anything: never 0, nor less."""
+        assert self.exchange(monkeypatch, QUICK, age=10).most_seconds == 0.001
+        assert self.exchange(monkeypatch, QUICK, age=99).most_seconds == 0.001
+
+    def exchange(self, monkeypatch, policy, age):
+        clock = SimpleNamespace(time=SimpleNamespace(monotonic=lambda: 1000.0))
+        monkeypatch.setattr(_aiohttp, "_clock", clock)
+        rules = Rules("clients.aiohttp", policy, None, is_async=True)
+        request = SimpleNamespace(body=b"", method="GET", headers={})
+        call = SimpleNamespace(began=1000.0 - age)
+        return _aiohttp._Exchange(rules, policy, request, handler_of(10), call)
+
+
+class TestBodies:
+    """Which payloads can be sent again."""
+
+    @pytest.fixture
+    def pipe(self):
+        out, into = os.pipe()
+        with open(out, "rb") as file:
+            os.write(into, b"data")
+            os.close(into)
+            yield file
+
+    def test_repeatable(self):
+        """Bytes, seekable files, and multipart bodies of them."""
+        for payload in (
+            b"data",
+            aiohttp.BytesPayload(b"data"),
+            aiohttp.BytesIOPayload(io.BytesIO(b"data")),
+            self.multipart(b"data", io.BytesIO(b"data")),
+        ):
+            assert _aiohttp._is_repeatable(payload)
+            assert _aiohttp._PayloadBody(payload).rewind()
+
+    def test_not_repeatable(self, pipe):
+        """A pipe; what has been consumed; and payloads whose ways nobody knows."""
+
+        class Consumed(aiohttp.BytesIOPayload):
+            consumed = True
+
+        class Other(aiohttp.payload.Payload):
+            def __init__(self, value):
+                super().__init__(value)
+
+            def decode(self, *args):
+                raise NotImplementedError
+
+            async def write(self, writer):
+                raise NotImplementedError
+
+        with self.multipart(b"data", pipe) as multipart:
+            for payload in (
+                aiohttp.BufferedReaderPayload(pipe),
+                Consumed(io.BytesIO(b"data")),
+                Other(io.BytesIO(b"data")),
+                multipart,
+                None,
+                object(),
+            ):
+                assert not _aiohttp._is_repeatable(payload)
+                assert not _aiohttp._PayloadBody(payload).rewind()
+
+    def test_no_longer(self):
+        """A file that has been closed in the meantime."""
+        file = io.BytesIO(b"data")
+        body = _aiohttp._PayloadBody(aiohttp.BytesIOPayload(file))
+        assert body.rewind()
+        file.close()
+        assert not body.rewind()
+
+    def test_one_thread_at_a_time_reads_a_file(self):
+        """Also one of a multipart body; serialized once, however often it is asked for."""
+        files = [io.BytesIO(b"data"), io.BytesIO(b"data")]
+        multipart = self.multipart(*files)
+        single = aiohttp.BytesIOPayload(io.BytesIO(b"data"))
+        for payload, wanted in ((multipart, files), (single, [single._value])):
+            for _ in range(2):
+                _aiohttp._serialize(payload)
+            parts = [part for part, *_ in payload] if payload is multipart else [payload]
+            assert [type(part._value) for part in parts] == [_aiohttp._Serialized] * len(parts)
+            assert [part._value._file for part in parts] == wanted
+
+    def test_what_is_sent_once_is_left_alone(self, server, pipe):
+        """By a request, too."""
+        seen = []
+
+        async def look(request, handler):
+            seen.append(_aiohttp._file_of(request.body))
+            return await handler(request)
+
+        url = server.play(reply(200))
+        fetch(url, clients.aiohttp(QUICK), look, method="PUT", data=pipe)
+        assert seen == [pipe]
+        assert server.bodies == [b"data"]
+
+    def multipart(self, *parts):
+        writer = aiohttp.MultipartWriter()
+        for part in parts:
+            writer.append(part)
+        return writer
+
+
+def request_of(key):
+    return SimpleNamespace(_timer=key)
+
+
+class TestCalls:
+    """Which call of the session a request belongs to."""
+
+    @pytest.fixture(autouse=True)
+    def alone(self):
+        token = _aiohttp._calls.set(None)
+        yield
+        _aiohttp._calls.reset(token)
+
+    def test_one(self):
+        """Known by an object, not by what that is equal to; and over until its attempts begin."""
+        call = _aiohttp._Call.of(request_of([]))
+        assert call.is_over
+        assert call.final is call.task is None
+        assert _aiohttp._Call.of(request_of(call._key)) is call
+        assert _aiohttp._Call.of(request_of([])) is not call
+
+    def test_unknown(self):
+        """Of a request that has none, nothing is kept."""
+        assert _aiohttp._Call.of(SimpleNamespace()) is not _aiohttp._Call.of(SimpleNamespace())
+        assert _aiohttp._calls.get() is None
+
+    def test_one_after_another(self):
+        """Of those that are over, nothing is kept."""
+        for _ in range(3):
+            call = _aiohttp._Call.of(request_of([]))
+            assert call._before is None
+
+    def test_within_others(self):
+        """The last sixteen that are not over are found again, and those between are let go."""
+        calls = []
+        for _ in range(17):
+            call = _aiohttp._Call.of(request_of([]))
+            call.is_over = False
+            calls.append(call)
+            _aiohttp._Call.of(request_of([]))
+        found = [_aiohttp._Call.of(request_of(call._key)) for call in reversed(calls[1:])]
+        assert found == calls[:0:-1]
+        _aiohttp._Call.of(request_of([]))
+        assert _aiohttp._Call.of(request_of(calls[0]._key)) is not calls[0]
+
+    @pytest.mark.parametrize("status", [200, 300, 301, 302, 303, 304, 305, 306, 307, 308, 404])
+    def test_redirects(self, server, status):
+        """A call is over when no other request follows in it."""
+        states = []
+
+        async def look(request, handler):
+            states.append(_aiohttp._calls.get().is_over)
+            return await handler(request)
+
+        async def around(request, handler):
+            response = await handler(request)
+            states.append(_aiohttp._calls.get().is_over)
+            return response
+
+        end = server.play(reply(200), path="/end")
+        url = server.play(reply(status, headers={"Location": end}))
+        fetch(url, around, clients.aiohttp(QUICK), look)
+        follows = status in (301, 302, 303, 307, 308)
+        assert states == [False, False, False, True] if follows else [False, True]
+
+    @pytest.mark.parametrize("error", [KeyError, asyncio.CancelledError])
+    def test_failed(self, error):
+        """It is over, too."""
+
+        async def fail(request, handler):
+            raise error
+
+        async def around(request, handler):
+            with pytest.raises(error):
+                await handler(request)
+            assert _aiohttp._calls.get().is_over
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fetch("http://host/", around, clients.aiohttp(QUICK), fail)
+
+
+def connector_error(kind):
+    key = SimpleNamespace(host="host", port=80, ssl=True)
+    return kind(key, OSError(111, "refused"))
+
+
+class TestWhatAiohttpRepeats:
+    """A middleware around ours that tries again itself is not taken for aiohttp's repetition."""
+
+    def attempts(self, error, method, tries, **options):
+        """How many attempts ours makes if the one around it tries so often."""
+        count = 0
+
+        async def fail(request, handler):
+            nonlocal count
+            count += 1
+            raise error
+
+        async def around(request, handler):
+            for _ in range(tries):
+                with pytest.raises(type(error)):
+                    await handler(request)
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            chain = around, clients.aiohttp(QUICK, idempotent=True), fail
+            fetch("http://host/", *chain, method=method, **options)
+        return count
+
+    @pytest.mark.parametrize(
+        ("error", "method"),
+        [
+            (aiohttp.ServerDisconnectedError(), "POST"),
+            (aiohttp.ClientOSError(104, "reset"), "PATCH"),
+            (connector_error(aiohttp.ClientConnectorError), "GET"),
+            (aiohttp.ConnectionTimeoutError(), "GET"),
+            (aiohttp.ServerTimeoutError(), "GET"),
+            (aiohttp.ClientPayloadError(), "GET"),
+        ],
+        ids=repr,
+    )
+    def test_not_repeated(self, error, method):
+        """Each try makes its attempts."""
+        assert self.attempts(error, method, tries=2) == 4
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+    def test_repeated(self, method):
+        """The first error is raised again, once: aiohttp repeats no request twice."""
+        error = aiohttp.ServerDisconnectedError()
+        assert self.attempts(error, method, tries=2) == 2
+        assert self.attempts(error, method, tries=4) == 6
+
+    def test_inside_an_attempt(self, server):
+        """A call that an attempt makes, as for a token, does not hide the one around it."""
+        token = server.play(reply(200), path="/token")
+
+        async def authenticate(request, handler):
+            if request.url.path != "/token":
+                async with request.session.get(token):
+                    pass
+            return await handler(request)
+
+        url = server.play(RESET)
+        with pytest.raises(aiohttp.ClientOSError) as caught:
+            fetch(url, clients.aiohttp(QUICK), authenticate)
+        assert given_up(caught.value).attempts == 2
+        sent = [request.target for request in server.requests]
+        assert len(sent) - sent.count("/token") == 2
+
+
+class TestBetweenAttempts:
+    """What a request needs before it is sent again."""
+
+    def test_it_is_settled(self, server, monkeypatch):
+        """Before each attempt but the first."""
+        settled, settle = [], _aiohttp._settle
+
+        async def look(request):
+            settled.append(len(server.requests))
+            await settle(request)
+
+        monkeypatch.setattr(_aiohttp, "_settle", look)
+        fetch(server.play(reply(503), reply(200)), clients.aiohttp(QUICK))
+        assert settled == [1]
+
+    def test_what_that_is(self):
+        """The last attempt has stopped writing."""
+        done = []
+
+        async def close():
+            done.append("close")
+
+        asyncio.run(_aiohttp._settle(SimpleNamespace(close=close)))
+        assert done == ["close"]
+
+    def test_expect(self, server):
+        """Each attempt waits for the server's word before it sends the body."""
+        early = []
+
+        def patient(connection, request):
+            early.append(
+                bool(connection.rest or select.select([connection.socket], [], [], 0.3)[0])
+            )
+            connection.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            connection.read_body(request)
+            return reply(200)(connection, request)
+
+        patient.is_early = True
+        url = server.play(reply(503), patient)
+        fetch(url, clients.aiohttp(QUICK), method="PUT", data=b"data", expect100=True)
+        assert early == [False]
+        assert server.bodies == [b"data"] * 2
+
+    def test_an_open_session(self):
+        """One that has been closed in the wait says what a new request would."""
+
+        async def fail(request, handler):
+            await request.session.close()
+            raise aiohttp.ServerDisconnectedError
+
+        async def again():
+            async with aiohttp.ClientSession() as session:
+                pass
+            await session.get("http://host/")
+
+        with pytest.raises(RuntimeError) as wanted:
+            asyncio.run(again())
+        with pytest.raises(RuntimeError) as caught:
+            fetch("http://host/", clients.aiohttp(QUICK), fail)
+        assert caught.value.args == wanted.value.args
+
+    def test_one_of_ours(self):
+        """Two would multiply the attempts."""
+        with pytest.raises(ValueError, match=r"expected one .*, or attempts would multiply$"):
+            fetch("http://host/", clients.aiohttp(QUICK), clients.aiohttp(QUICK))
+
+    @pytest.mark.parametrize("reason", ["Service Unavailable", ""])
+    def test_the_error_of_a_status(self, server, reason):
+        """It is the one that aiohttp itself would raise."""
+
+        def refuse(connection, request):
+            head = f"HTTP/1.1 503 {reason}\r\nX-Why: full\r\nContent-Length: 0\r\n\r\n"
+            connection.socket.sendall(head.encode())
+            return True
+
+        errors = []
+        policy = QUICK.replace(on_give_up=lambda attempt: errors.append(attempt.error))
+        response, _ = fetch(server.play(refuse), clients.aiohttp(policy))
+        with pytest.raises(aiohttp.ClientResponseError) as caught:
+            response.raise_for_status()
+        assert errors[0].args == caught.value.args
+        assert str(errors[0]) == str(caught.value)
+        assert errors[0].message == reason
+        assert errors[0].headers["X-Why"] == "full"
