@@ -87,8 +87,8 @@ class Handler(urllib.request.BaseHandler):
                 if not exchange.conclude(error):
                     raise
             response = exchange.hand_over()
-            if getattr(response, "code", 0) >= 400:
-                exchange.body.rewind()  # a handler may send the request again, to authenticate
+            if getattr(response, "code", 0) >= 300:
+                exchange.body.rewind()  # a handler may send it again, to authenticate or elsewhere
             return response
         finally:
             if exchange.response is not None:

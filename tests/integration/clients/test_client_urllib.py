@@ -140,6 +140,24 @@ class TestAuthentication:
         assert put(file) == 200
         assert server.bodies == [b"this", b"this"]
 
+    def test_a_redirect_with_a_body(self, server):
+        """Which only a handler of the user's follows."""
+
+        class Redirect(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, request, response, code, text, headers, url):
+                method, headers = request.get_method(), request.headers
+                return urllib.request.Request(url, request.data, headers, method=method)
+
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), Redirect(), clients.urllib(QUICK)
+        )
+        server.play(reply(200), path="/end")
+        url = server.play(reply(307, headers={"Location": "/end"}))
+        headers = {"Content-Type": "text/plain"}
+        request = urllib.request.Request(url, io.BytesIO(b"this"), headers, method="PUT")
+        opener.open(request, timeout=5).close()
+        assert server.bodies == [b"this", b"this"]
+
     def test_what_can_be_read_only_once(self, put, server):
         """An error, instead of an empty body and a status of 200."""
         words = "the request was not sent again: its body cannot be read again$"
