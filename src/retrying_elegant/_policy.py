@@ -334,6 +334,10 @@ def _fill(state: dict[str, Any], function: str, given: Mapping[str, Any]) -> Non
 
 
 def _reject_keyword(function: str, given: Mapping[str, Any]) -> NoReturn:
+    if "policy" in given:
+        raise TypeError(
+            f"{function}() takes the policy first, without a keyword: {function}(policy)"
+        )
     own = "fallback" if function == "retry" else "raises"
     _checks.reject_keyword(function, given, (*_CHECKS, own))
 

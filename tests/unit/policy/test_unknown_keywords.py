@@ -81,6 +81,15 @@ class TestUnknownKeywords:
         with pytest.raises(TypeError, match=r"raise_error.*did you mean raises="):
             retrying(raise_error=True)
 
+    @pytest.mark.parametrize("name", ["retry", "retrying"])
+    @pytest.mark.parametrize("given", [(), (Policy(3),)], ids=["alone", "after another"])
+    def test_the_policy(self, name, given):
+        """Which has no keyword here, as it has in `clients`."""
+        with pytest.raises(TypeError) as caught:
+            CALLS[name](*given, policy=Policy(2))
+        said = f"{name}() takes the policy first, without a keyword: {name}(policy)"
+        assert str(caught.value) == said
+
     @call
     def test_in_each_function(self, name):
         """The message names the one that was called, too."""
