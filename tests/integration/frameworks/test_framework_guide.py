@@ -11,7 +11,7 @@ import httpx
 import pytest
 from framework_servers import serving
 
-from retrying_elegant import given_up, testing
+from retrying_elegant import testing
 
 PAGE = documents.ROOT / "docs" / "frameworks.md"
 
@@ -31,8 +31,8 @@ def server():
 @pytest.fixture(scope="module")
 def page(server):
     """The names of the page after it has run."""
-    with given.account() as account, testing.instant():
-        names = {"url": server.url, "Account": account}
+    with testing.instant():
+        names = {"url": server.url}
         documents.run(PAGE, have=True, namespace=names)
         yield names
 
@@ -76,22 +76,6 @@ class TestFastAPI:
         page["refusals"].append(ConnectionRefusedError("starting up"))
         assert httpx.get(f"{site}/health").json() == {"connected": "connection"}
         assert page["refusals"] == []
-
-
-class TestDjango:
-    """The transaction is repeated as a whole."""
-
-    def test_a_conflict(self, page):
-        """The page's transfer met one: the money was moved once."""
-        balances = page["Account"].objects.order_by("pk").values_list("balance", flat=True)
-        assert list(balances) == [70, 30]
-
-    def test_not_enough_money(self, page):
-        """Raised after one attempt, and nothing is written."""
-        with pytest.raises(ValueError, match="not enough") as caught:
-            page["transfer"](1, 2, 1000)
-        assert given_up(caught.value) is None
-        assert page["Account"].objects.get(pk=1).balance == 70
 
 
 class TestFlask:
