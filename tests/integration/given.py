@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import sqlite3
 import sys
 import tempfile
 import threading
@@ -17,7 +16,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
@@ -91,8 +90,6 @@ class Handler(BaseHTTPRequestHandler):
             return self._job(target.path)
         if place == "chat":
             return self._stream("data: " + word for word in ("Once", "upon", "a", "time"))
-        if place == "events":
-            return self._events(int(parse_qs(target.query)["after"][0]))
         return self._answer({"path": target.path, "body": body.decode()})
 
     do_POST = do_PUT = do_GET  # noqa: N815 - the names that the base class calls
@@ -113,11 +110,6 @@ class Handler(BaseHTTPRequestHandler):
         """A job that is done when it has been asked for five times."""
         self._answer({"state": "running" if self.server.requests[path] < 5 else "done"})
 
-    def _events(self, after: int) -> None:
-        """Three numbered events, and then the connection breaks, in the middle of a chunk."""
-        self._stream(json.dumps({"number": after + n}) for n in (1, 2, 3))
-        self._reset()
-
     def _reset(self) -> None:
         reset_on_close(self.connection)
         self.close_connection = True
@@ -128,8 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for line in lines:
             self.wfile.write(b"%x\r\n%s\n\r\n" % (len(line) + 1, line.encode()))
-        if not self.path.startswith("/events"):
-            self.wfile.write(b"0\r\n\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     def _answer(self, content: object, status: int = 200, *headers: tuple[str, str]) -> None:
         body = json.dumps(content).encode()
@@ -199,32 +190,6 @@ def shop_tasks() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def account() -> Iterator[Any]:
-    """A Django model with two rows, in a database in memory that is locked at first."""
-    sys.path.append(str(Path(__file__).parent / "frameworks"))
-    from django.db import OperationalError, connections
-    from django_project import Account, database
-
-    to_come = [sqlite3.OperationalError("database is locked")]
-    to_come[0].sqlite_errorcode = sqlite3.SQLITE_BUSY
-
-    # In place of the driver, so that Django takes the error for one of the driver's.
-    def collide(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if to_come and sql.startswith("UPDATE"):
-            raise OperationalError("database is locked") from to_come.pop()
-        return execute(sql, params, many, context)
-
-    with database("default", ENGINE="django.db.backends.sqlite3", NAME=":memory:"):
-        connection = connections["default"]
-        with connection.schema_editor() as editor:
-            editor.create_model(Account)
-        for balance in (100, 0):
-            Account.objects.create(balance=balance)
-        with connection.execute_wrapper(collide):
-            yield Account
-
-
-@contextlib.contextmanager
 def postgresql() -> Iterator[Any]:
     """A PostgreSQL server with two accounts, and no payments."""
     import psycopg
@@ -281,7 +246,6 @@ def amqp_url() -> Iterator[str]:
 GIVEN: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "url": url,
     "upload": upload,
-    "Account": account,
     "shop_tasks": shop_tasks,
     "dsn": dsn,
     "database": database,

@@ -137,25 +137,6 @@ class TestStreams:
         assert page["words"] == ["Once", "upon", "a", "time"]
         assert server.requests["/chat"] == 3
 
-    def test_events_go_on_where_the_feed_broke(self, page):
-        """Three events for each connection, none twice and none missing."""
-        assert page["numbers"] == [1, 2, 3, 4, 5, 6, 7]
-
-    def test_a_feed_that_ends_without_an_event_is_waited_for(self, page, instant, monkeypatch):
-        """Each time longer."""
-        feeds = iter(["", "", "", '{"number": 1}\n'])
-        answer = {"content": lambda: next(feeds).encode()}
-
-        def handle(_request):
-            return httpx.Response(200, content=answer["content"]())
-
-        with httpx.Client(transport=httpx.MockTransport(handle)) as client:
-            monkeypatch.setattr(httpx, "stream", client.stream)
-            feed = page["events"]()
-            assert next(feed) == {"number": 1}
-            feed.close()
-        assert len(instant.waits) == 3
-
 
 class TestJobsAndProcesses:
     """Polling, a subprocess, task queues."""
