@@ -191,9 +191,10 @@ class _Exchange(Exchange):
 
 def _error_of(response: ClientResponse) -> ClientResponseError:
     # The same as that of raise_for_status(), which would release the response and lose its body.
+    # Reading `history` caches it, and aiohttp sets it only after the middlewares.
     return ClientResponseError(
         response.request_info,
-        response.history,
+        (),
         status=response.status,
         message=response.reason or "",
         headers=response.headers,

@@ -251,6 +251,24 @@ class TestOfAiohttpOnly:
         assert given_up(caught.value).attempts == 4
         assert "gave up on GET" in caught.value.__notes__[0]
 
+    @pytest.mark.parametrize("status", [404, 503])
+    def test_the_history_of_a_failed_response(self, server, status):
+        """The redirects, although aiohttp notes them after the middlewares."""
+        end = server.play(reply(status), path="/end")
+        url = server.play(reply(302, headers={"Location": end}))
+
+        async def call():
+            async with (
+                aiohttp.ClientSession(middlewares=[clients.aiohttp(QUICK)]) as session,
+                session.get(url) as response,
+            ):
+                with pytest.raises(aiohttp.ClientResponseError) as caught:
+                    response.raise_for_status()
+                return response.history, caught.value.history
+
+        for history in asyncio.run(call()):
+            assert [response.status for response in history] == [302]
+
     def test_expect_100_continue(self, server):
         """Asked for each time."""
         url = server.play(reply(503), reply(200))
