@@ -159,6 +159,10 @@ class _Exchange(Exchange):
         finally:
             if not is_whole:
                 response.close()
+        if _has_expired(self.request):
+            # The reader took the cancellation by `total` for an error of its own: cancel again.
+            asyncio.current_task().cancel()  # type: ignore[union-attr]  # this runs in one
+            await asyncio.sleep(0)
         self.remains = (b"".join(chunks), is_whole)
 
     def restore_response(self, data: bytes, is_whole: bool) -> None:

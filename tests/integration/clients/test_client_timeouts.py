@@ -328,6 +328,24 @@ class TestAiohttpTotal:
         assert ended == []
         assert len(log()) == 1
 
+    def test_while_a_failed_response_is_read(self, server, log):
+        """Before the wait: the same."""
+        ended = []
+        url = server.play(reply(503, b"half", half="stall"))
+
+        async def fetch():
+            policy = QUICK.replace(wait=0.2, on_give_up=ended.append)
+            async with self.session(policy, total=0.5) as session:
+                with pytest.raises(TimeoutError) as caught:
+                    await session.get(url)
+                return caught.value, asyncio.current_task().cancelling()
+
+        error, cancellations = asyncio.run(fetch())
+        assert given_up(error) is None
+        assert cancellations == 0
+        assert ended == []
+        assert len(log()) == 1
+
     def test_unknown(self, server, monkeypatch):
         """Even then none follows an attempt that failed by it."""
         from retrying_elegant.clients import _aiohttp
