@@ -69,7 +69,7 @@ class Middleware:
         """Send *request* as often as the policy allows, and return the last response."""
         call = _Call.of(request)
         if call.final is not None:
-            call.raise_again()
+            call.raise_again(request)
         policy = self._rules.choose(request)
         if policy is None:
             return await handler(request)
@@ -264,7 +264,8 @@ class _Call:
         self._before = before  # the call in which another middleware made this one
         self._was_repeated = False
         self.began = _clock.time.monotonic()
-        self.final: Exception | None = None  # the final error, if the call will be repeated
+        # The request that failed in the end, and its error, if the call will be repeated.
+        self.final: tuple[ClientRequest, Exception] | None = None
         self.is_over = True  # whether this call makes no further request
         self.task: asyncio.Task[Any] | None = None  # in which a middleware makes its attempts
 
@@ -278,7 +279,9 @@ class _Call:
         while this is not None and len(open_calls) < _NESTED:
             if this._key is key:
                 return this
-            if not this.is_over:
+            if _has_ended(this._key):
+                this.final = None  # no repetition came
+            elif not this.is_over:
                 open_calls.append(this)
             this = this._before
         before = None
@@ -292,16 +295,18 @@ class _Call:
     def note_final(self, request: ClientRequest, error: Exception) -> None:
         """Remember *error*, if aiohttp will repeat the request because of it."""
         if not self._was_repeated and self._key is not None and _repeats(request, error):
-            self.final = error
+            self.final = (request, error)
 
-    def raise_again(self) -> None:
-        """Raise the final error once more."""
-        error, self.final, self._was_repeated = self.final, None, True
+    def raise_again(self, request: ClientRequest) -> None:
+        """Raise the final error once more, unless a middleware sends the same request again."""
+        (failed, error), self.final = self.final, None  # type: ignore[misc]  # there is one
         try:
-            with context_kept(error):  # type: ignore[arg-type]  # there is one
-                raise error  # type: ignore[misc]  # as above
+            if request is not failed:
+                self._was_repeated = True
+                with context_kept(error):
+                    raise error
         finally:
-            del error
+            del error, failed
 
 
 _NESTED = 16  # nested calls that are tracked, such as those of a middleware that fetches a token
@@ -314,6 +319,11 @@ _calls: ContextVar[_Call | None] = ContextVar("retrying_elegant.clients.aiohttp"
 def _key_of(request: ClientRequest) -> Any:
     """Return an object that all requests of one call of the session share, or None."""
     return getattr(request, "_timer", None)
+
+
+def _has_ended(key: Any) -> bool:
+    """Return whether the call that *key* belongs to has certainly ended."""
+    return getattr(key, "_tasks", None) == []
 
 
 def _has_expired(request: ClientRequest) -> bool:

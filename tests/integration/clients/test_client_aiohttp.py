@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
+import weakref
 
 import aiohttp
 import pytest
@@ -42,6 +44,7 @@ class TestItIsThere:
                 {
                     "key": _aiohttp._key_of(request) is not None,
                     "timer": hasattr(request._timer, "assert_timeout"),
+                    "tasks": bool(request._timer._tasks),
                     "total": _aiohttp._total_of(handler),
                     "repeats": _aiohttp._repeats(request, aiohttp.ServerDisconnectedError()),
                     "file": isinstance(_aiohttp._file_of(payload), _aiohttp._Serialized),
@@ -68,7 +71,15 @@ class TestWithoutIt:
     """Where it is gone, requests are sent and retried all the same."""
 
     @pytest.fixture(
-        params=["_key_of", "_total_of", "_repeats", "_has_expired", "_file_of", "_settle"]
+        params=[
+            "_key_of",
+            "_total_of",
+            "_repeats",
+            "_has_ended",
+            "_has_expired",
+            "_file_of",
+            "_settle",
+        ]
     )
     def gone(self, request, monkeypatch):
         """One of the functions as it is where aiohttp has changed."""
@@ -80,6 +91,7 @@ class TestWithoutIt:
             "_key_of": lambda request: None,
             "_total_of": lambda handler: None,
             "_repeats": lambda request, error: False,
+            "_has_ended": lambda key: False,
             "_has_expired": lambda request: False,
             "_file_of": lambda payload: iter(()),
             "_settle": settle,
@@ -111,6 +123,7 @@ class TestWithoutIt:
 
         bare = Bare()
         assert _aiohttp._key_of(bare) is None
+        assert _aiohttp._has_ended(bare) is False
         assert _aiohttp._has_expired(bare) is False
         assert _aiohttp._repeats(bare, aiohttp.ServerDisconnectedError()) is False
         assert not _aiohttp.Body(_aiohttp._file_of(bare)).is_repeatable
@@ -185,6 +198,51 @@ class TestItsOwnRepetition:
             with pytest.raises(aiohttp.ClientOSError):
                 fetch(url, policy=QUICK.replace(attempts=3), method="PUT", data=data)
             assert server.bodies == [b"data"] * 3
+
+    def test_a_middleware_that_sends_it_again(self, server):
+        """Around this one: that is no repetition, and each time is a call of its own."""
+        there = server.play(reply(200, b"there"), path="/there")
+
+        async def go_elsewhere(request, handler):
+            try:
+                return await handler(request)
+            except aiohttp.ClientOSError:
+                request.url = type(request.url)(there)
+                return await handler(request)
+
+        async def call():
+            chain = [go_elsewhere, clients.aiohttp(QUICK.replace(attempts=2))]
+            async with (
+                aiohttp.ClientSession(middlewares=chain) as session,
+                session.get(server.play(RESET, path="/here")) as response,
+            ):
+                return await response.read()
+
+        assert asyncio.run(call()) == b"there"
+        assert [request.target for request in server.requests] == ["/here", "/here", "/there"]
+
+    def test_one_that_does_not_come(self, server):
+        """Because the body cannot be read again: the next call releases the error."""
+        url = server.play(RESET)
+
+        async def body():
+            yield b"body"
+
+        async def call():
+            async with aiohttp.ClientSession(middlewares=[clients.aiohttp(QUICK)]) as session:
+                try:
+                    await session.put(url, data=body())
+                except aiohttp.ClientOSError as error:
+                    failed = weakref.ref(error)
+                async with session.get(server.play(reply(200))):
+                    return failed()
+
+        gc.collect()
+        gc.disable()
+        try:
+            assert asyncio.run(call()) is None
+        finally:
+            gc.enable()
 
     def test_the_error_is_the_one_that_was_given_up_on(self, server):
         """With its record, and the traceback of the real failure."""
