@@ -37,6 +37,8 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 # Statuses that say that the server has not processed the request: too early, too many requests.
 _NOT_PROCESSED = (425, 429)
 
+_KEY = "idempotency-key"
+
 # The bounds within which a failed response is read before the wait, so that its connection can be
 # used again, and the response can still be returned.
 MOST_BYTES = 1 << 20
@@ -122,11 +124,11 @@ class Rules:
         derived.__dict__.update(changes)
         return derived
 
-    def may_repeat(self, request: Any, method: str, headers: Any) -> bool:
+    def may_repeat(self, request: Any, method: str, has_key: bool) -> bool:
         """Return whether executing *request* twice has the same effect as once."""
         rule = self.idempotent
         if rule is None:
-            return method.upper() in IDEMPOTENT or "idempotency-key" in headers
+            return method.upper() in IDEMPOTENT or has_key
         if isinstance(rule, frozenset):
             return method.upper() in rule
         if isinstance(rule, bool):
@@ -278,6 +280,7 @@ class Exchange:
         "current",
         "failure",
         "headers",
+        "key",
         "method",
         "most_seconds",
         "policy",
@@ -298,6 +301,7 @@ class Exchange:
         self.request = request
         self.method = method
         self.headers = headers
+        self.key = headers.get(_KEY)
         self.body = body
         self.was_sent = False
         self.most_seconds: float | None = None  # replaces the policy's timeout if it is less
@@ -445,7 +449,9 @@ class Exchange:
         """Return whether a second request would do no harm, and its body would be whole."""
         if not self.body.rewind():
             return False
-        if self.rules.may_repeat(self.request, self.method, self.headers):
+        # A key that the attempt itself has set may be another one in each attempt.
+        has_key = self.key is not None and self.headers.get(_KEY) == self.key
+        if self.rules.may_repeat(self.request, self.method, has_key):
             return True
         if self.is_redirected(error):
             return False

@@ -139,7 +139,7 @@ class _Exchange(Exchange):
         request: urllib.request.Request,
         send: Callable[[urllib.request.Request], Any],
     ) -> None:
-        headers = {name.lower() for name, _ in request.header_items()}
+        headers = {name.lower(): value for name, value in request.header_items()}
         method = request.get_method()
         super().__init__(rules, policy, request, method, headers, Body(request.data))
         self._open = send

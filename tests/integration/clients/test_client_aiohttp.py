@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import itertools
 import weakref
 
 import aiohttp
@@ -345,6 +346,23 @@ class TestOfAiohttpOnly:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             asyncio.run(connect())
         assert len(server.requests) == 4
+
+    def test_a_key_that_another_middleware_sets(self, server):
+        """It may be another one each time, so a POST is not sent again."""
+        keys = map(str, itertools.count())
+
+        async def set_key(request, handler):
+            request.headers["Idempotency-Key"] = next(keys)
+            return await handler(request)
+
+        async def call():
+            middlewares = [clients.aiohttp(QUICK), set_key]
+            async with aiohttp.ClientSession(middlewares=middlewares) as session:
+                await session.post(server.play(RESET, reply(200)), data=b"pay")
+
+        with pytest.raises(aiohttp.ClientOSError):
+            asyncio.run(call())
+        assert [request.headers["idempotency-key"] for request in server.requests] == ["0"]
 
     def test_an_error_of_another_middleware(self, server):
         """Inside ours it is an attempt's; it is judged like any other."""

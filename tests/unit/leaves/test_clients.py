@@ -217,9 +217,9 @@ class TestDerivedPolicies:
 class TestIdempotent:
     """Sent twice only if that is safe; `idempotent=` replaces methods and key of this rule."""
 
-    def may(self, method, headers=(), **options):
-        rules = Rules("x", None, options.get("idempotent"), is_async=False)
-        return rules.may_repeat("request", method, headers)
+    def may(self, method, *, has_key=False, idempotent=None):
+        rules = Rules("x", None, idempotent, is_async=False)
+        return rules.may_repeat("request", method, has_key)
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "get"])
     def test_idempotent_methods(self, method):
@@ -230,17 +230,16 @@ class TestIdempotent:
     def test_other_methods(self, method):
         """Unless the request has an Idempotency-Key."""
         assert not self.may(method)
-        assert self.may(method, {"idempotency-key"})
+        assert self.may(method, has_key=True)
 
     def test_replaced(self):
         """By methods, a predicate, or a bool; the key does not count any more."""
-        key = {"idempotency-key"}
         assert self.may("POST", idempotent=["post"])
-        assert not self.may("GET", key, idempotent=("POST",))
+        assert not self.may("GET", has_key=True, idempotent=("POST",))
         assert self.may("POST", idempotent=lambda request: request == "request")
-        assert not self.may("GET", key, idempotent=lambda request: 0)
+        assert not self.may("GET", has_key=True, idempotent=lambda request: 0)
         assert self.may("POST", idempotent=True)
-        assert not self.may("GET", key, idempotent=False)
+        assert not self.may("GET", has_key=True, idempotent=False)
         assert not self.may("GET", idempotent=())
 
     @pytest.mark.parametrize("wrong", ["POST", b"POST", 3, [3], dict, 1.5], ids=repr)
@@ -1217,7 +1216,7 @@ class TestExchange:
     def test_nothing_is_said_for_it(self):
         """The common part does not guess."""
         rules = Rules("x", None, None, is_async=False)
-        exchange = _shared.Exchange(rules, QUICK, "request", "GET", (), Body(None))
+        exchange = _shared.Exchange(rules, QUICK, "request", "GET", {}, Body(None))
         for method, arguments in (
             ("attempt", ("request",)),
             ("set_aside", ()),
@@ -1270,8 +1269,25 @@ class TestExchange:
 
         rules = Rules("x", None, None, is_async=False)
         for method, again in (("POST", False), ("PUT", True)):
-            exchange = Chain(rules, QUICK, "request", method, (), Body(None))
+            exchange = Chain(rules, QUICK, "request", method, {}, Body(None))
             assert exchange._may_send_again(OSError()) is again
+
+    def test_a_key_that_was_there_before(self):
+        """Permits a second request; one that the attempt has set or replaced does not."""
+
+        class Post(_shared.Exchange):
+            def status_of(self, error):
+                return 503
+
+        rules = Rules("x", None, None, is_async=False)
+        for before, after, again in ((None, None, False), (None, "1", False), ("1", "1", True)):
+            headers = {} if before is None else {"idempotency-key": before}
+            exchange = Post(rules, QUICK, "request", "POST", headers, Body(None))
+            if after is not None:
+                headers["idempotency-key"] = after
+            assert exchange._may_send_again(OSError()) is again
+            headers["idempotency-key"] = "2"
+            assert not exchange._may_send_again(OSError())
 
     def test_the_lowest_status_that_failed(self):
         """400, even for filters that match everything."""
@@ -1282,7 +1298,7 @@ class TestExchange:
 
         rules = Rules("x", None, None, is_async=False)
         policy = QUICK.replace(on=lambda error: True)
-        exchange = Statuses(rules, policy, "request", "GET", (), Body(None))
+        exchange = Statuses(rules, policy, "request", "GET", {}, Body(None))
         exchange.first_attempt("host")
         for status, failed in ((399, False), (400, True)):
             assert exchange.may_have_failed("response", status, lambda _: OSError(status)) is failed  # noqa: B023
@@ -1313,7 +1329,7 @@ class TestExchange:
             (404, {"on": broken}, True, True),
             (404, {"unless": broken}, True, True),
         ):
-            exchange = Statuses(rules, policy.replace(**changes), "request", "GET", (), Body(None))
+            exchange = Statuses(rules, policy.replace(**changes), "request", "GET", {}, Body(None))
             exchange.first_attempt("host")
             error = OSError(status)
             assert exchange.may_have_failed("response", status, lambda _: error) is answer  # noqa: B023
@@ -1335,7 +1351,7 @@ class TestExchange:
         rules = Rules("x", None, None, is_async=False)
         policy = QUICK.replace(reset_after=5, attempt_timeout=10)
         for seconds, is_hung in ((9, False), (10, True)):
-            exchange = Hanging(rules, policy, seconds, "GET", (), Body(None))
+            exchange = Hanging(rules, policy, seconds, "GET", {}, Body(None))
             exchange.first_attempt("host")
             with pytest.raises(OSError, match=r"^$"):
                 exchange.attempt_in_time(seconds)
@@ -1354,7 +1370,7 @@ class TestExchange:
             on=lambda error: judged.append(error) or "cut off" in error.args,
             unless=lambda error: judged.append(error) or "unreadable" in error.args,
         )
-        exchange = Unavailable(rules, policy, "request", "GET", (), Body(None))
+        exchange = Unavailable(rules, policy, "request", "GET", {}, Body(None))
         exchange.first_attempt("host")
         response_error, later = OSError("503"), [OSError("cut off"), OSError("unreadable")]
         exchange.may_have_failed("response", 503, lambda _: response_error)
@@ -1375,7 +1391,7 @@ class TestExchange:
 
         rules = Rules("x", None, None, is_async=False)
         policy = QUICK.replace(on=OSError)
-        exchange = NoStatus(rules, policy, "request", "GET", (), Body(None))
+        exchange = NoStatus(rules, policy, "request", "GET", {}, Body(None))
         assert exchange.refused_hint(late) is None
         late.close()
 
@@ -1399,13 +1415,13 @@ class TestExchange:
     def test_a_request_without_a_host(self):
         """It is named by its method."""
         rules = Rules("x", None, None, is_async=False)
-        exchange = _shared.Exchange(rules, QUICK, "request", "GET", (), Body(None))
+        exchange = _shared.Exchange(rules, QUICK, "request", "GET", {}, Body(None))
         assert exchange.first_attempt(None).name == "GET"
 
     def test_a_limit_of_the_client_itself(self):
         """Replaces the policy's timeout."""
         rules = Rules("x", None, None, is_async=False)
-        exchange = _shared.Exchange(rules, QUICK, "request", "GET", (), Body(None))
+        exchange = _shared.Exchange(rules, QUICK, "request", "GET", {}, Body(None))
         exchange.most_seconds = 2.5
         assert exchange.first_attempt("host").remaining == pytest.approx(2.5, abs=0.5)
 
@@ -1420,6 +1436,6 @@ class TestExchange:
                 seen.append("set aside")
 
         rules = Rules("x", None, None, is_async=True)
-        exchange = Async(rules, QUICK, "request", "GET", (), Body(None))
+        exchange = Async(rules, QUICK, "request", "GET", {}, Body(None))
         asyncio.run(exchange.first_attempt("host")._before_wait())
         assert seen == ["set aside"]
