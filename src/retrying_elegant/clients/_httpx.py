@@ -35,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import ModuleType
-    from typing import Any
+    from typing import Any, ClassVar
 
 _LIBRARIES = ("httpx", "httpx2")
 _WRAPPED = "__retrying_elegant__"
@@ -43,49 +43,55 @@ _WRAPPED = "__retrying_elegant__"
 
 def wrap(client: Any, policy: Any, idempotent: Any) -> None:
     """Replace the ``send`` of *client* with one that retries."""
-    library, is_async = _kind_of(client)
+    library, base = _kind_of(client)
+    is_async = base.__name__ == "AsyncClient"
     send = client.send
     if hasattr(send, _WRAPPED):
         raise ValueError("client: expected a client that has not been wrapped before")
     rules = Rules("clients.httpx", policy, idempotent, is_async=is_async)
     # A bound method of the client would create a reference cycle of client and wrapper.
-    if "send" in vars(client):
+    bind = getattr(type(client).send, "__get__", None)  # a mock has none
+    if "send" in vars(client) or bind is None:
         bare: Callable[[Any], Any] = lambda _: send  # noqa: E731
     else:
-        bare = type(client).send.__get__  # binds it to the client
-    wrapper = (_async_send if is_async else _sync_send)(rules, library, ref(client), bare, send)
+        bare = bind
+    is_own = inspect.getattr_static(client, "send") is not inspect.getattr_static(base, "send")
+    wrapper = (_async_send if is_async else _sync_send)(
+        rules, library, ref(client), bare, send, is_own
+    )
     wrapper.__signature__ = inspect.signature(send)
     del wrapper.__wrapped__  # a bound method too, so it would be part of a cycle
     setattr(wrapper, _WRAPPED, True)
     client.send = wrapper
 
 
-def _kind_of(client: Any) -> tuple[ModuleType, bool]:
-    """Return the library of *client*, and whether it is async."""
+def _kind_of(client: Any) -> tuple[ModuleType, type]:
+    """Return the library of *client*, and which of its clients it is."""
     for kind in type(client).__mro__:
         library = str(kind.__module__).partition(".")[0]
         if library in _LIBRARIES and kind.__name__ in ("Client", "AsyncClient"):
             break
     else:
         _checks.reject(TypeError, "client", client, "a Client or AsyncClient of httpx or httpx2")
-    return sys.modules[library], kind.__name__ == "AsyncClient"
+    return sys.modules[library], kind
 
 
-def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -> Any:
+def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any, is_own: bool) -> Any:
     @wraps(model)
-    def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
+    def send(request: Any, **options: Any) -> Any:
         this = _alive(client)
         policy = rules.choose(request)
         if policy is None:
-            return bare(this)(request, stream=stream, **options)
-        exchange = _SyncExchange(rules, policy, request, library, this, bare(this), stream, options)
+            return bare(this)(request, **options)
+        exchange = _SyncExchange(rules, policy, request, library, this, bare(this), options, is_own)
         try:
             try:
                 _sync.run(exchange.first_attempt(request.url.host), exchange.attempt_in_time)
             except Exception as error:
                 if not exchange.conclude(error):
                     raise
-            if not stream:  # a response is read already, unless it failed and is the last one
+            # A response has been read already, unless it failed and is the last one.
+            if not exchange.is_streamed:
                 exchange.read()
             return exchange.hand_over()
         finally:
@@ -97,15 +103,17 @@ def _sync_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -
     return send
 
 
-def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) -> Any:
+def _async_send(
+    rules: Rules, library: Any, client: Any, bare: Any, model: Any, is_own: bool
+) -> Any:
     @wraps(model)
-    async def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
+    async def send(request: Any, **options: Any) -> Any:
         this = _alive(client)
         policy = rules.choose(request)
         if policy is None:
-            return await bare(this)(request, stream=stream, **options)
+            return await bare(this)(request, **options)
         exchange = _AsyncExchange(
-            rules, policy, request, library, this, bare(this), stream, options
+            rules, policy, request, library, this, bare(this), options, is_own
         )
         try:
             try:
@@ -113,8 +121,9 @@ def _async_send(rules: Rules, library: Any, client: Any, bare: Any, model: Any) 
             except Exception as error:
                 if not exchange.conclude(error):
                     raise
-            if not stream:  # as in the sync client
-                await exchange.read()
+            # As in the sync client.
+            if not exchange.is_streamed:
+                await exchange.read_in_time()
             return exchange.hand_over()
         finally:
             exchange.restore()
@@ -135,7 +144,15 @@ def _alive(client: Any) -> Any:
 
 
 class _Exchange(Exchange):
-    """A request of either client."""
+    """
+    A request of either client.
+
+    Attributes:
+        streams: The class of the streams that the client sends.
+        is_streamed: Whether the user reads the response.
+    """
+
+    streams: ClassVar[str]
 
     __slots__ = (
         "_client",
@@ -143,9 +160,11 @@ class _Exchange(Exchange):
         "_library",
         "_options",
         "_send",
-        "_stream",
+        "_sent_to",
         "_timeouts",
+        "_url",
         "_wrapped",
+        "is_streamed",
     )
 
     def __init__(
@@ -156,16 +175,18 @@ class _Exchange(Exchange):
         library: Any,
         client: Any,
         send: Callable[..., Any],
-        stream: bool,
         options: dict[str, Any],
+        is_own: bool,
     ) -> None:
         body = _body_of(request.stream, library)
         super().__init__(rules, policy, request, request.method, request.headers, body)
+        self._url = self._sent_to = request.url
         self._library = library
         self._client = client
         self._send = send
-        self._stream = stream
-        self._options = options
+        self.is_streamed = bool(options.get("stream"))
+        # A `send` of the user's own is called as ever, because it may read the response.
+        self._options = options if is_own else {**options, "stream": True}
         timeouts = request.extensions.get("timeout")
         if timeouts is None:
             timeouts = client.timeout.as_dict()
@@ -173,15 +194,31 @@ class _Exchange(Exchange):
         self._timeouts = _Timeouts(timeouts, None)
         # None if a client around this one has wrapped the stream already.
         self._wrapped: Any = None
-        if not isinstance(request.stream, (library.ByteStream, _streams(library).Repeated)):
+        is_right_kind = isinstance(request.stream, getattr(library, self.streams))
+        known = (library.ByteStream, _streams(library).Repeated)
+        if is_right_kind and not isinstance(request.stream, known):
             # Redirects and authentication send the body again: whole too, or not at all.
             self._wrapped = request.stream = _streams(library).Repeated(request.stream, body)
+
+    def begin(self) -> None:
+        """Begin an attempt, with the URL that event hooks and authentication found before."""
+        request = self.request
+        if self.was_sent and request.url is self._sent_to:  # not changed by a hook of the policy
+            request.url = self._url
+        self._url = request.url
+        super().begin()
+
+    def _unless(self, error: Exception) -> Any:
+        self._sent_to = self.request.url
+        return super()._unless(error)
 
     def restore(self) -> None:
         """Restore the request."""
         # What is streamed is not part of the attempt, and is read with this same mapping.
         self._timeouts.restore()
-        self.request.extensions = self._extensions
+        extensions = self.request.extensions  # event hooks may have added to them
+        if extensions.get("timeout") is self._timeouts:
+            extensions["timeout"] = self._extensions["timeout"]
         if self._wrapped is not None and self.request.stream is self._wrapped:
             self.request.stream = self._wrapped.original
 
@@ -210,6 +247,10 @@ class _Exchange(Exchange):
         text = f"status {response.status_code}"
         made: Exception = kind(text, request=response.request, response=response)
         return made
+
+    def lacks_body(self) -> bool:
+        """Return whether a filter failed because the response has not been read yet."""
+        return not self.is_streamed and isinstance(self._judged[3], self._library.ResponseNotRead)
 
     def restore_response(self, data: bytes, is_whole: bool) -> None:
         response = self.response
@@ -277,13 +318,19 @@ class _SyncExchange(_Exchange):
 
     __slots__ = ()
 
+    streams = "SyncByteStream"
+
     def attempt(self, request: Any) -> Any:
         self.begin()
         self.cut_timeouts()
-        self.response = response = self._send(request, stream=True, **self._options)
-        if self.may_have_failed(response, response.status_code, self.error_of):
+        self.response = response = self._send(request, **self._options)
+        failed = self.may_have_failed(response, response.status_code, self.error_of)
+        if failed and self.lacks_body():
+            self.read()
+            failed = self.may_have_failed(response, response.status_code, self.error_of)
+        if failed:
             raise self.failure
-        if not self._stream:
+        if not self.is_streamed:
             self.read()
         if self.failure is not None:
             raise self.failure
@@ -325,14 +372,19 @@ class _AsyncExchange(_Exchange):
     __slots__ = ()
 
     kind = AsyncAttempt
+    streams = "AsyncByteStream"
 
     async def attempt(self, request: Any) -> Any:
         self.begin()
         self.cut_timeouts()
-        self.response = response = await self._send(request, stream=True, **self._options)
-        if self.may_have_failed(response, response.status_code, self.error_of):
+        self.response = response = await self._send(request, **self._options)
+        failed = self.may_have_failed(response, response.status_code, self.error_of)
+        if failed and self.lacks_body():
+            await self.read()
+            failed = self.may_have_failed(response, response.status_code, self.error_of)
+        if failed:
             raise self.failure
-        if not self._stream:
+        if not self.is_streamed:
             await self.read()
         if self.failure is not None:
             raise self.failure
@@ -344,6 +396,21 @@ class _AsyncExchange(_Exchange):
         try:
             await response.aread()
         except BaseException as error:
+            sign_late(error, response)
+            raise
+
+    async def read_in_time(self) -> None:
+        """Read the last response, if it failed, for no longer than an attempt may take."""
+        if self.failure is None or self.policy.attempt_timeout is None:
+            await self.read()
+            return
+        allowed = self.current.timeout
+        response, scope = self.response, _async_backend.timeout(allowed)
+        try:
+            async with scope:
+                await self.read()
+        except TimeoutError as error:
+            _async.expired(scope, error, self.current, allowed)
             sign_late(error, response)
             raise
 
