@@ -59,10 +59,19 @@ def wrap(client: Any, policy: Any, idempotent: Any) -> None:
     wrapper = (_async_send if is_async else _sync_send)(
         rules, library, ref(client), bare, send, is_own
     )
-    wrapper.__signature__ = inspect.signature(send)
+    wrapper.__signature__ = _signature_of(send)
     del wrapper.__wrapped__  # a bound method too, so it would be part of a cycle
     setattr(wrapper, _WRAPPED, True)
     client.send = wrapper
+
+
+def _signature_of(send: Any) -> inspect.Signature:
+    if sys.version_info >= (3, 14):  # pragma: no cover - coverage is measured on 3.11
+        # An annotation may have a name that only type checkers know.
+        from annotationlib import Format
+
+        return inspect.signature(send, annotation_format=Format.FORWARDREF)
+    return inspect.signature(send)
 
 
 def _kind_of(client: Any) -> tuple[ModuleType, type]:

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import gc
 import io
+import sys
 import warnings
 
 import httpx
@@ -293,6 +294,20 @@ class TestTheClientItself:
         with clients.httpx(Counting(), QUICK) as client:
             client.get(server.play(reply(503), reply(200)))
             assert client.calls == 2
+
+    @pytest.mark.skipif(sys.version_info < (3, 14), reason="evaluated later since Python 3.14")
+    def test_annotations_for_type_checkers_only(self):
+        """A name that is not defined at run time is not missed."""
+        program = """
+class Logging(httpx.Client):
+    def send(self, request: Request, *, limit: int = 0, **options: object) -> Response:
+        return super().send(request, **options)
+"""
+        defined = {"httpx": httpx}
+        exec(compile(program, "program", "exec", dont_inherit=True), defined)
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, text="done"))
+        with clients.httpx(defined["Logging"](transport=transport), QUICK) as client:
+            assert client.get("http://host/").text == "done"
 
     def test_no_cycle_with_its_wrapper(self):
         """A client that is not needed any more is gone at once."""
