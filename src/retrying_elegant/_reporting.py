@@ -16,6 +16,7 @@ from ._attempt import GAVE_UP, SUCCEEDED, Attempt
 from ._checks import name_of
 from ._giveup import GiveUp, class_name, headline, sign
 from ._text import one_line
+from ._tracebacks import drop_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ def hook_failed(hook: object, attempt: Attempt) -> None:
         return
     try:
         name, call = name_of(hook), one_line(attempt.name)
+        # That of a client shows the URL; what may be said of it is in lines of its own.
+        drop_context(attempt._error)
         _log(logger, _ERROR, "hook %s of %s raised", name, call, exc_info=True)
     except Exception:  # noqa: BLE001, S110 - as above
         pass

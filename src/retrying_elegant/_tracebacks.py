@@ -109,6 +109,13 @@ def set_context(error: BaseException, context: BaseException | None) -> None:
         _set_context(error, context)
 
 
+def drop_context(context: BaseException | None) -> None:
+    """Drop *context* from the exception that is being handled, if it is its ``__context__``."""
+    error = exception()
+    if error is not None and _context_of(error) is context:
+        _set_context(error, None)
+
+
 class context_kept:  # noqa: N801 - read as a word of the `with` statement
     """
     Keep the ``__context__`` of *error*, which is raised again inside.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import logging
 import pickle
 import threading
 
@@ -508,6 +509,20 @@ class TestNames:
         text = "\n".join([*log(), str(record), repr(record), *getattr(error, "__notes__", ())])
         assert "tok-" not in text
         assert "127.0.0.1" in text or way.name in ("aiohttp", "urllib")
+
+    def test_nothing_secret_where_a_hook_fails(self, way, server, log, caplog):
+        """Its traceback does not show what the client says."""
+
+        def broken(attempt):
+            raise ZeroDivisionError
+
+        url = server.play(reply(503), path="/tok-path", query="?key=tok-query")
+        with way.session(QUICK.replace(attempts=2, on_retry=broken, on_give_up=broken)) as session:
+            session.fetch("GET", url)
+        ours = [record for record in caplog.records if record.name == "retrying_elegant"]
+        assert len(ours) == 2
+        text = "\n".join(logging.Formatter().format(record) for record in ours)
+        assert "tok-" not in text
 
     def test_nothing_secret_where_nothing_listens(self, way, log):
         """The words of the operating system are given instead."""

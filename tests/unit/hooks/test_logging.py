@@ -92,6 +92,24 @@ class TestLogger:
         assert record.getMessage() == f"hook {broken.__qualname__} of fetch raised"
         assert record.exc_info[0] is ZeroDivisionError
 
+    def test_a_hook_that_raises_in_the_end(self, way, caplog):
+        """Only its own error is shown: that of the call may contain what must not be logged."""
+        inner = KeyError("inner")
+
+        def broken(attempt):
+            raise ZeroDivisionError
+
+        def chained(attempt):
+            raise ZeroDivisionError from inner
+
+        lost = Lost("secret")
+        with pytest.raises(Lost) as caught:
+            way.run(Flaky([lost]), 1, name="fetch", on_give_up=[broken, chained])
+        assert caught.value is lost
+        first, second = (record.exc_info[1] for record in caplog.records if record.exc_info)
+        assert first.__context__ is second.__context__ is None
+        assert second.__cause__ is inner
+
     def test_one_for_each_refused_result(self, way, lines):
         """Polling retries too."""
         way.run(Flaky(["pending", "ready"]), until=lambda value: value == "ready", name="poll")
