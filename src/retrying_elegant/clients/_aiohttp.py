@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar, copy_context
+from functools import lru_cache
 from threading import Lock
-from weakref import ref
 
 try:
     from aiohttp import (
@@ -19,6 +19,7 @@ try:
         ClientConnectorError,
         ClientOSError,
         ClientPayloadError,
+        ClientResponse,
         ClientResponseError,
         ConnectionTimeoutError,
         IOBasePayload,
@@ -35,7 +36,6 @@ except ImportError as missing:
     ) from missing
 
 from retrying_elegant import _async, _clock
-from retrying_elegant._giveup import given_up, sign
 from retrying_elegant._tracebacks import context_kept
 
 from ._shared import (
@@ -47,15 +47,15 @@ from ._shared import (
     Body,
     Exchange,
     Rules,
+    sign_late,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType, ClientRequest
 
-    from retrying_elegant._giveup import GiveUp
     from retrying_elegant._policy import Policy
 
 
@@ -178,9 +178,9 @@ class _Exchange(Exchange):
     def conclude(self, error: Exception) -> bool:
         if not super().conclude(error):
             return False
-        record = given_up(error)
-        if record is not None:
-            _sign_errors(self.response, record)
+        kind: Any = type(self.response)
+        if ClientResponse in kind.__mro__:  # not what a middleware made instead
+            self.response.__class__ = _signing(kind)
         return True
 
     def status_of(self, error: BaseException) -> int | None:
@@ -205,18 +205,25 @@ def _error_of(response: ClientResponse) -> ClientResponseError:
     )
 
 
-def _sign_errors(response: Any, record: GiveUp) -> None:
-    """Attach *record* to the errors that *response* raises for its status."""
-    kind, this = type(response), ref(response)  # avoids a cycle of response and method
+@lru_cache(maxsize=16)
+def _signing(kind: type[ClientResponse]) -> type[ClientResponse]:
+    """
+    Return *kind* as a class whose errors for a status carry the record of the response.
 
-    def raise_for_status() -> None:
+    A method of one response alone would be in a cycle with it, or would not keep it alive in
+    ``(await session.get(url)).raise_for_status()``.
+    """
+
+    def raise_for_status(self: ClientResponse) -> None:
         try:
-            kind.raise_for_status(this())
+            kind.raise_for_status(self)
         except ClientResponseError as error:
-            sign(error, record)
+            sign_late(error, self)
             raise
 
-    response.raise_for_status = raise_for_status
+    contents = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+    contents |= {"__slots__": (), "raise_for_status": raise_for_status}
+    return type(kind.__name__, (kind,), contents)
 
 
 class _PayloadBody(Body):

@@ -310,6 +310,30 @@ class TestOfAiohttpOnly:
         assert given_up(caught.value).attempts == 4
         assert "gave up on GET" in caught.value.__notes__[0]
 
+    def test_a_status_that_is_raised_at_once(self, server):
+        """Of a response that nothing else refers to: the error has the record, too."""
+        url = server.play(reply(503, b"x" * 100_000))
+
+        async def call():
+            connector = aiohttp.TCPConnector(limit=1)
+            middlewares = [clients.aiohttp(QUICK)]
+            async with aiohttp.ClientSession(
+                connector=connector, middlewares=middlewares
+            ) as session:
+                with pytest.raises(aiohttp.ClientResponseError) as caught:
+                    (await session.get(url)).raise_for_status()
+                response = await session.get(url)  # the connection is free
+                assert type(response).__name__ == "ClientResponse"
+                response = None  # and again, without a cycle
+                await session.get(url)
+            return given_up(caught.value)
+
+        gc.disable()
+        try:
+            assert asyncio.run(call()).attempts == 4
+        finally:
+            gc.enable()
+
     @pytest.mark.parametrize("status", [404, 503])
     def test_the_history_of_a_failed_response(self, server, status):
         """The redirects, although aiohttp notes them after the middlewares."""
