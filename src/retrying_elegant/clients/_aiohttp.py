@@ -21,7 +21,6 @@ try:
         ClientPayloadError,
         ClientResponse,
         ClientResponseError,
-        ConnectionTimeoutError,
         IOBasePayload,
         MultipartWriter,
         ServerDisconnectedError,
@@ -364,10 +363,9 @@ def _repeats(request: ClientRequest, error: Exception) -> bool:
     """Return whether aiohttp repeats *request*, and its middlewares, because of *error*."""
     if not getattr(request.session, "_retry_connection", False):
         return False
-    if isinstance(error, (ConnectionTimeoutError, ClientConnectorError)):
+    if request.method not in IDEMPOTENT or isinstance(error, ClientConnectorError):
         return False
-    is_broken = isinstance(error, (ClientOSError, ServerDisconnectedError))
-    return is_broken and request.method in IDEMPOTENT
+    return isinstance(error, (ClientOSError, ServerDisconnectedError))
 
 
 def _file_of(payload: IOBasePayload) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import select
+from functools import partial
 from types import SimpleNamespace
 
 import aiohttp
@@ -283,10 +284,10 @@ def connector_error(kind):
 
 
 class TestWhatAiohttpRepeats:
-    """A middleware around ours that tries again itself is not taken for aiohttp's repetition."""
+    """Its repetition is recognized, and nothing else is taken for it."""
 
-    def attempts(self, error, method, tries, **options):
-        """How many attempts ours makes if the one around it tries so often."""
+    def attempts(self, error, method, tries):
+        """How many attempts ours makes if a middleware around it tries so often."""
         count = 0
 
         async def fail(request, handler):
@@ -295,38 +296,75 @@ class TestWhatAiohttpRepeats:
             raise error
 
         async def around(request, handler):
-            for _ in range(tries):
+            for _ in range(tries - 1):
                 with pytest.raises(type(error)):
                     await handler(request)
-            raise ZeroDivisionError
+            return await handler(request)
 
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(type(error)) as caught:
             chain = around, clients.aiohttp(QUICK, idempotent=True), fail
-            fetch("http://host/", *chain, method=method, **options)
+            fetch("http://host/", *chain, method=method)
+        assert caught.value is error
         return count
 
     @pytest.mark.parametrize(
-        ("error", "method"),
+        ("kind", "method"),
         [
-            (aiohttp.ServerDisconnectedError(), "POST"),
-            (aiohttp.ClientOSError(104, "reset"), "PATCH"),
-            (connector_error(aiohttp.ClientConnectorError), "GET"),
-            (aiohttp.ConnectionTimeoutError(), "GET"),
-            (aiohttp.ServerTimeoutError(), "GET"),
-            (aiohttp.ClientPayloadError(), "GET"),
+            (aiohttp.ServerDisconnectedError, "POST"),
+            (partial(aiohttp.ClientOSError, 104, "reset"), "PATCH"),
+            (partial(connector_error, aiohttp.ClientConnectorError), "GET"),
+            (aiohttp.ConnectionTimeoutError, "GET"),
+            (aiohttp.ClientPayloadError, "GET"),
         ],
-        ids=repr,
+        ids=["POST", "PATCH", "connector", "connection timeout", "payload"],
     )
-    def test_not_repeated(self, error, method):
+    def test_not_repeated(self, kind, method):
         """Each try makes its attempts."""
-        assert self.attempts(error, method, tries=2) == 4
+        for tries in (1, 2):
+            assert self.attempts(kind(), method, tries) == 2 * tries
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
     def test_repeated(self, method):
-        """The first error is raised again, once: aiohttp repeats no request twice."""
+        """aiohttp makes the whole call twice; then the first try has failed already."""
+        for error in (aiohttp.ServerDisconnectedError(), aiohttp.ClientOSError(104, "reset")):
+            assert self.attempts(error, method, 1) == 2
+        assert self.attempts(aiohttp.ServerDisconnectedError(), method, 3) == 6 + 4
+
+    @pytest.mark.parametrize(
+        ("error", "method", "repeats", "expected"),
+        [
+            (aiohttp.ServerDisconnectedError(), "GET", True, True),
+            (aiohttp.ServerDisconnectedError(), "GET", False, False),
+            (aiohttp.ServerDisconnectedError(), "POST", True, False),
+            (aiohttp.ClientOSError(104, "reset"), "PUT", True, True),
+            (connector_error(aiohttp.ClientConnectorError), "GET", True, False),
+            (aiohttp.ConnectionTimeoutError(), "GET", True, False),
+            (aiohttp.ServerTimeoutError(), "GET", True, False),
+            (aiohttp.ClientPayloadError(), "GET", True, False),
+        ],
+    )
+    def test_which(self, error, method, repeats, expected):
+        """Connections that break, of what may be sent twice, if the session does that at all."""
+        session = SimpleNamespace(_retry_connection=repeats)
+        request = SimpleNamespace(method=method, session=session)
+        assert _aiohttp._repeats(request, error) is expected
+
+    def test_nothing_is_kept_of_what_was_repeated(self):
+        """A second repetition does not come."""
+        call = _aiohttp._Call([], None)
+        session = SimpleNamespace(_retry_connection=True)
+        requests = [SimpleNamespace(method="GET", session=session) for _ in range(2)]
         error = aiohttp.ServerDisconnectedError()
-        assert self.attempts(error, method, tries=2) == 2
-        assert self.attempts(error, method, tries=4) == 6
+        call.note_final(requests[0], error)
+        assert call.final is not None
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            call.raise_again(requests[1])
+        assert call.final is None
+        call.note_final(requests[1], error)
+        assert call.final is None
+        unknown = _aiohttp._Call(None, None)
+        unknown.note_final(requests[0], error)
+        assert unknown.final is None
 
     def test_inside_an_attempt(self, server):
         """A call that an attempt makes, as for a token, does not hide the one around it."""
