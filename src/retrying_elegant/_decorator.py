@@ -219,6 +219,10 @@ def _decorate(fn: Any, policy: Policy, fallback: Callable[[Attempt], Any] | None
         wrapper = _sync.wrap(fn, policy, name, fallback)
     if type(fn) in (FunctionType, MethodType):
         update_wrapper(wrapper, fn)
+        if sys.version_info >= (3, 14):  # pragma: no cover - coverage is measured on 3.11
+            # This does not copy annotations that code has assigned.
+            if getattr(fn, "__annotate__", None) is None:
+                wrapper.__annotations__ = getattr(fn, "__annotations__", {})
     else:
         _look_like(wrapper, fn)
     wrapper.policy = policy  # type: ignore[attr-defined]  # functions take attributes

@@ -147,6 +147,16 @@ class TestTypeHints:
         fn.__annotate__ = lambda _: pytest.fail("evaluated")
         assert retry(3)(fn).__annotations__ == annotations
 
+    @pytest.mark.parametrize("make", [lambda fn: fn, functools.partial], ids=["fn", "partial"])
+    def test_assigned(self, make):
+        """To a function, as tools do that generate code."""
+
+        def fn(number, item):
+            return f"{number} {item}"
+
+        fn.__annotations__ = {"number": int, "item": Item}
+        assert typing.get_type_hints(retry(3)(make(fn))) == {"number": int, "item": Item}
+
     def test_of_an_object_that_fails_to_give_them(self):
         """It has none."""
         fn = Object()
