@@ -203,9 +203,9 @@ class _Exchange(Exchange):
         self._timeouts = _Timeouts(timeouts, None)
         # None if a client around this one has wrapped the stream already.
         self._wrapped: Any = None
-        is_right_kind = isinstance(request.stream, getattr(library, self.streams))
-        known = (library.ByteStream, _streams(library).Repeated)
-        if is_right_kind and not isinstance(request.stream, known):
+        is_known = isinstance(request.stream, (library.ByteStream, _streams(library).Repeated))
+        # A stream of the wrong kind is rejected by the client itself.
+        if not is_known and isinstance(request.stream, getattr(library, self.streams)):
             # Redirects and authentication send the body again: whole too, or not at all.
             self._wrapped = request.stream = _streams(library).Repeated(request.stream, body)
 
