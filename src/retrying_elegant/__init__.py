@@ -41,9 +41,9 @@ else:  # hidden from type checkers, for which it would make every name valid
             return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-    def __dir__() -> list[str]:
+    def __dir__() -> set[str]:
         """List those modules too, for the completion of names."""
-        return sorted({*globals(), *__all__})
+        return {*globals(), *__all__}
 
 
 __version__ = "1.1.0"

@@ -154,7 +154,7 @@ class TestTypeHints:
         def fn(number, item):
             return f"{number} {item}"
 
-        fn.__annotations__ = {"number": int, "item": Item}
+        fn.__annotations__ = {"number": int, "item": "Item"}
         assert typing.get_type_hints(retry(3)(make(fn))) == {"number": int, "item": Item}
 
     def test_of_an_object_that_fails_to_give_them(self):

@@ -56,6 +56,10 @@ class TestNames:
     """The package lists what it imports only when it is used."""
 
     def test_completion(self):
-        """`dir` has every public name, and imports none of these modules."""
-        listed = "assert {*retrying_elegant.__all__} < {*dir(retrying_elegant)}"
+        """`dir` has every public name once, and imports none of these modules."""
+        listed = """
+names = dir(retrying_elegant)
+assert {*retrying_elegant.__all__, "__version__"} < {*names}
+assert len({*names}) == len(names)
+"""
         assert "retrying_elegant.web" not in imported_by(listed)
