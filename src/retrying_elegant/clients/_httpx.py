@@ -463,6 +463,8 @@ def _body_of(stream: Any, library: Any) -> Body:
         return Body(b"")
     if isinstance(stream, _streams(library).Repeated):  # sent by a client inside this one
         return stream.body  # type: ignore[no-any-return]  # a class made at run time
+    if type(stream).__module__.partition(".")[0] != library.__name__:
+        return Body(stream)  # the user's own, which may do anything with the file that it holds
     fields = getattr(stream, "fields", None)
     if fields is not None:  # multipart, which rewinds its files itself
         files = (getattr(field, "file", b"") for field in fields)

@@ -8,6 +8,7 @@ import gc
 import io
 import sys
 import warnings
+import zlib
 
 import httpx
 import pytest
@@ -466,6 +467,35 @@ class Logging(httpx.Client):
             asyncio.run(call())
         assert server.bodies[0] == b"data"
         assert [request.is_whole for request in server.requests][1:] in ([], [False])
+
+    @pytest.mark.parametrize("name", ["_stream", "fields", "file"])
+    def test_a_stream_of_the_users_own_around_a_file(self, httpx_way, server, name):
+        """However it names that: it may compress or encrypt it, which only works once."""
+        library = httpx_way.kind.library
+
+        class Compressed(library.SyncByteStream, library.AsyncByteStream):
+            def __init__(self, file):
+                setattr(self, name, [file] if name == "fields" else file)
+                self.read = file.read
+                self.compressor = zlib.compressobj()
+
+            def __iter__(self):
+                yield self.compressor.compress(self.read())
+                yield self.compressor.flush()
+
+            async def __aiter__(self):
+                for chunk in self:
+                    yield chunk
+
+        data = zlib.compress(b"data")
+        url = server.play(reply(503), reply(200))
+        request = library.Request("PUT", url, headers={"Host": "x", "Content-Length": "12"})
+        request.stream = Compressed(io.BytesIO(b"data"))
+        with httpx_way.session(QUICK) as session:
+            response = session.client.send(request)
+            if httpx_way.is_async:
+                response = session.runner.run(response)
+        assert (response.status_code, server.bodies) == (503, [data])
 
     def test_a_client_around_another(self, server):
         """Of the user's own making: bodies stay whole, attempts multiply."""
