@@ -186,8 +186,9 @@ class _Exchange(Exchange):
         return error.status if isinstance(error, ClientResponseError) else None
 
     def _may_send_again(self, error: Exception) -> bool:
-        # If `total` is unknown, it is not part of the policy's timeout.
-        if not self._knows_total and _has_expired(self.request):
+        # The policy's timeout covers `total` if that is known, and if no failure starts it over.
+        is_covered = self._knows_total and self.policy.reset_after is None
+        if not is_covered and _has_expired(self.request):
             return False
         return super()._may_send_again(error)
 

@@ -276,6 +276,19 @@ class TestAiohttpTotal:
         assert given_up(caught.value).reason == "timeout"
         assert len(server.requests) == 1
 
+    def test_a_healthy_attempt(self, server):
+        """It starts the policy's time over, but not aiohttp's."""
+        url = server.play(HANG)
+
+        async def fetch():
+            async with self.session(QUICK.replace(reset_after=0.1), total=0.3) as session:
+                await session.get(url)
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(fetch())
+        assert server.has_seen_all()
+        assert len(server.requests) == 1
+
     def test_per_request(self, server):
         """The total of the request, where it has one of its own, longer or shorter."""
         url = server.play(HANG)
