@@ -222,8 +222,7 @@ def _signing(kind: type[ClientResponse]) -> type[ClientResponse]:
             raise
 
     contents = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
-    contents |= {"__slots__": (), "raise_for_status": raise_for_status}
-    return type(kind.__name__, (kind,), contents)
+    return type(kind.__name__, (kind,), {**contents, "raise_for_status": raise_for_status})
 
 
 class _PayloadBody(Body):
@@ -242,7 +241,7 @@ class _PayloadBody(Body):
         self.is_repeatable = _is_repeatable(payload)
 
     def rewind(self) -> bool:
-        return self.is_repeatable and _is_repeatable(self._payload)
+        return _is_repeatable(self._payload)
 
 
 def _is_repeatable(payload: Any) -> bool:

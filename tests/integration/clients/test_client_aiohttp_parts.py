@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import select
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
+from weakref import ref
 
 import aiohttp
 import pytest
@@ -357,9 +360,17 @@ class TestWhatAiohttpRepeats:
         error = aiohttp.ServerDisconnectedError()
         call.note_final(requests[0], error)
         assert call.final is not None
-        with pytest.raises(aiohttp.ServerDisconnectedError):
-            call.raise_again(requests[1])
+        gc.collect()
+        gc.disable()
+        try:
+            with suppress(aiohttp.ServerDisconnectedError):
+                call.raise_again(requests[1])
+            again, error = ref(error), None
+            assert again() is None
+        finally:
+            gc.enable()
         assert call.final is None
+        error = aiohttp.ServerDisconnectedError()
         call.note_final(requests[1], error)
         assert call.final is None
         unknown = _aiohttp._Call(None, None)
@@ -449,6 +460,54 @@ class TestBetweenAttempts:
         """Two would multiply the attempts."""
         with pytest.raises(ValueError, match=r"expected one .*, or attempts would multiply$"):
             fetch("http://host/", clients.aiohttp(QUICK), clients.aiohttp(QUICK))
+
+    def test_the_class_of_a_response(self, server):
+        """It looks as before, and what it raises for its status has the record."""
+
+        class Own(aiohttp.ClientResponse):
+            """A class of the user's."""
+
+        async def call():
+            async with (
+                aiohttp.ClientSession(
+                    middlewares=[clients.aiohttp(QUICK)], response_class=Own
+                ) as session,
+                session.get(server.play(reply(503))) as response,
+            ):
+                return response
+
+        response = asyncio.run(call())
+        kind = type(response)
+        names = ("__name__", "__qualname__", "__module__", "__doc__")
+        assert [getattr(kind, name) for name in names] == [getattr(Own, name) for name in names]
+        assert isinstance(response, Own)
+        with pytest.raises(aiohttp.ClientResponseError) as caught:
+            response.raise_for_status()
+        assert given_up(caught.value).attempts == given_up(response).attempts == 2
+
+    def test_what_a_middleware_made_of_a_response(self, server):
+        """It stays of its own class."""
+
+        class Made:
+            def __init__(self, response):
+                self._response = response
+
+            def __getattr__(self, name):
+                return getattr(self._response, name)
+
+        async def make(request, handler):
+            return Made(await handler(request))
+
+        async def call():
+            middlewares = [clients.aiohttp(QUICK), make]
+            async with aiohttp.ClientSession(middlewares=middlewares) as session:
+                made = await session.get(server.play(reply(503)))
+                assert type(made) is Made
+                with pytest.raises(aiohttp.ClientResponseError):
+                    made.raise_for_status()
+                made.close()
+
+        asyncio.run(call())
 
     @pytest.mark.parametrize("reason", ["Service Unavailable", ""])
     def test_the_error_of_a_status(self, server, reason):
