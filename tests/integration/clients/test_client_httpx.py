@@ -211,7 +211,8 @@ class TestTimeouts:
             assert seen[-1].keys() == OWN.keys()
             assert all(0 < value <= 5 for value in seen.pop().values())
 
-    def test_those_of_a_redirected_request_that_was_kept(self, httpx_way):
+    @pytest.mark.parametrize("own", [OWN, {"read": 30}], ids=["all", "one"])
+    def test_those_of_a_redirected_request_that_was_kept(self, httpx_way, own):
         """Whoever sends it again has its own timeouts, whichever attempt it was of."""
         kept = []
 
@@ -222,8 +223,8 @@ class TestTimeouts:
             assert request.extensions["timeout"].get("read") <= 5
             return 503
 
-        self.send(httpx_way, answer, QUICK.replace(attempts=2, attempt_timeout=5))
-        assert [request.extensions["timeout"] for request in kept] == [OWN] * 2
+        self.send(httpx_way, answer, QUICK.replace(attempts=2, attempt_timeout=5), own)
+        assert [request.extensions["timeout"] for request in kept] == [own] * 2
         assert [request.extensions["timeout"].get("read") for request in kept] == [30] * 2
 
     def test_reading_a_failed_response(self, httpx_way):
