@@ -15,12 +15,7 @@ from weakref import WeakSet
 
 try:
     from requests.adapters import HTTPAdapter
-    from requests.exceptions import (
-        ChunkedEncodingError,
-        ContentDecodingError,
-        HTTPError,
-        UnrewindableBodyError,
-    )
+    from requests.exceptions import HTTPError, UnrewindableBodyError
     from urllib3 import HTTPResponse, Timeout
     from urllib3.exceptions import HTTPError as TransportError
 except ImportError as missing:
@@ -52,9 +47,6 @@ if TYPE_CHECKING:
     from retrying_elegant._policy import Policy
 
 _CHUNK = 1 << 16
-
-# Errors in the body of a redirect that a session ignores.
-_IGNORED = (ChunkedEncodingError, ContentDecodingError)
 
 # Statuses that an authentication of the user answers in a hook.
 _CHALLENGES = (401, 407)
@@ -176,14 +168,14 @@ class _Exchange(Exchange):
     def read(self) -> None:
         """Read the whole response, as requests does once the adapter has returned it."""
         response: Response = self.response
+        if response.is_redirect and response.headers["location"]:
+            return  # the session follows it, whatever becomes of the body
         if response.status_code in _CHALLENGES and self.request.hooks.get("response"):
             return  # the hook may need the open connection first, as NTLM does for its certificate
         response.raw.enforce_content_length = True  # as urllib3 2 does by itself
         try:
             response.content  # noqa: B018 - it reads
         except BaseException as error:
-            if response.is_redirect and isinstance(error, _IGNORED):
-                return
             response.close()
             self.response = None
             sign_late(error, response)
@@ -196,7 +188,6 @@ class _Exchange(Exchange):
                 response.raw.release_conn()
             return
         raw, chunks, size, is_whole = response.raw, [], 0, False
-        raw.enforce_content_length = True
         try:
             with TimeLimit(raw) as limit:
                 for chunk in raw.stream(_CHUNK, decode_content=False):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+import threading
 
 import pytest
 import requests
 import urllib3
 from client_server import reply
 
-from retrying_elegant import Policy, clients, web
+from retrying_elegant import Policy, clients, given_up, web
 from retrying_elegant.clients import _requests
 
 QUICK = Policy(4, on=web.transient, wait=0)
@@ -71,6 +72,15 @@ class TestAdapter:
             assert session.request(method, url).content == b"here"
         assert len(server.requests) == 2
 
+    def test_a_redirect_to_nowhere_that_breaks_off(self, server):
+        """It is not followed, so its body is the user's: an error, as of any other."""
+        url = server.play(reply(302, b"x" * 100, {"Location": ""}, half="reset"))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK))
+            with pytest.raises(requests.exceptions.ChunkedEncodingError):
+                session.get(url)
+        assert len(server.requests) == 4
+
     @pytest.mark.parametrize("status", [401, 407])
     def test_a_challenge(self, server, status):
         """The hook that answers it finds the connection open: NTLM needs the certificate."""
@@ -88,9 +98,23 @@ class TestAdapter:
             assert session.get(url).content == b"who?"
         assert len({request.connection for request in server.requests}) == 1
 
-    def test_a_urllib3_that_does_not_count(self, server):
+    def test_a_challenge_without_a_hook(self, server):
+        """An answer like any other: one that is cut off is a failed attempt."""
+        url = server.play(reply(401, b"x" * 100, half="close"), reply(200, b"done"))
+        with requests.Session() as session:
+            session.mount("http://", clients.requests(QUICK))
+            assert session.get(url).content == b"done"
+
+    @pytest.mark.parametrize("status", [200, 503])
+    def test_a_urllib3_that_does_not_count(self, server, status):
         """As version 1.26: a body that is too short is noticed all the same."""
-        adapter = clients.requests(QUICK)
+
+        class Stop(threading.Event):
+            def wait(self, timeout=None):
+                self.set()
+                return True
+
+        adapter = clients.requests(QUICK.replace(wait=5, stop=Stop()))
 
         def build_response(request, raw):
             raw.enforce_content_length = False
@@ -99,8 +123,10 @@ class TestAdapter:
         adapter.build_response = build_response
         with requests.Session() as session:
             session.mount("http://", adapter)
-            url = server.play(reply(200, b"x" * 100, half="close"), reply(200, b"done"))
-            assert session.get(url).content == b"done"
+            url = server.play(reply(status, b"x" * 100, half="close"), reply(200, b"done"))
+            with pytest.raises(requests.exceptions.ChunkedEncodingError) as caught:
+                session.get(url)
+            assert given_up(caught.value).reason == "stopped"
 
     def test_the_error_of_an_attempt(self, server):
         """The one that `raise_for_status` raises."""
