@@ -323,7 +323,8 @@ class TestOfAiohttpOnly:
                 with pytest.raises(aiohttp.ClientResponseError) as caught:
                     (await session.get(url)).raise_for_status()
                 response = await session.get(url)  # the connection is free
-                assert type(response).__name__ == "ClientResponse"
+                for name in ("__name__", "__module__", "__qualname__", "__doc__"):
+                    assert getattr(type(response), name) == getattr(aiohttp.ClientResponse, name)
                 response = None  # and again, without a cycle
                 await session.get(url)
             return given_up(caught.value)
@@ -333,6 +334,32 @@ class TestOfAiohttpOnly:
             assert asyncio.run(call()).attempts == 4
         finally:
             gc.enable()
+
+    def test_a_response_that_a_middleware_made(self):
+        """Of a class of its own: it is returned as it is, with the record."""
+
+        class Made:
+            status, reason, headers, request_info, closed = 503, "", {}, None, True
+
+        made, returned = Made(), []
+
+        async def make(request, handler):
+            return made
+
+        async def look(request, handler):
+            returned.append(await handler(request))
+            raise ZeroDivisionError
+
+        async def call():
+            chain = [look, clients.aiohttp(QUICK), make]
+            async with aiohttp.ClientSession(middlewares=chain) as session:
+                await session.get("http://host/")
+
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(call())
+        assert returned == [made]
+        assert type(made) is Made
+        assert given_up(made).attempts == 4
 
     @pytest.mark.parametrize("status", [404, 503])
     def test_the_history_of_a_failed_response(self, server, status):

@@ -341,13 +341,14 @@ class TestAiohttpTotal:
         assert ended == []
         assert len(log()) == 1
 
-    def test_while_a_failed_response_is_read(self, server, log):
+    @pytest.mark.parametrize("wait", [0, 0.2])
+    def test_while_a_failed_response_is_read(self, server, log, wait):
         """Before the wait: the same."""
         ended = []
         url = server.play(reply(503, b"half", half="stall"))
 
         async def fetch():
-            policy = QUICK.replace(wait=0.2, on_give_up=ended.append)
+            policy = QUICK.replace(wait=wait, on_give_up=ended.append)
             async with self.session(policy, total=0.5) as session:
                 with pytest.raises(TimeoutError) as caught:
                     await session.get(url)
