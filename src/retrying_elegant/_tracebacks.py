@@ -110,10 +110,10 @@ def set_context(error: BaseException, context: BaseException | None) -> None:
 
 
 def drop_context(context: BaseException | None) -> None:
-    """Drop *context* from the exception that is being handled, if it is its ``__context__``."""
-    error = exception()
-    if error is not None and _context_of(error) is context:
-        _set_context(error, None)
+    """Drop *context*, and what is chained to it, from the exception that is being handled."""
+    for error in handled():
+        if _context_of(error) is context:
+            _set_context(error, None)
 
 
 class context_kept:  # noqa: N801 - read as a word of the `with` statement

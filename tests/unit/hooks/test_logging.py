@@ -102,13 +102,20 @@ class TestLogger:
         def chained(attempt):
             raise ZeroDivisionError from inner
 
+        def nested(attempt):
+            try:
+                raise inner
+            except KeyError:
+                raise ZeroDivisionError  # noqa: B904
+
         lost = Lost("secret")
         with pytest.raises(Lost) as caught:
-            way.run(Flaky([lost]), 1, name="fetch", on_give_up=[broken, chained])
+            way.run(Flaky([lost]), 1, name="fetch", on_give_up=[broken, chained, nested])
         assert caught.value is lost
-        first, second = (record.exc_info[1] for record in caplog.records if record.exc_info)
-        assert first.__context__ is second.__context__ is None
-        assert second.__cause__ is inner
+        errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
+        assert [error.__context__ for error in errors] == [None, None, inner]
+        assert errors[1].__cause__ is inner
+        assert inner.__context__ is None
 
     def test_one_for_each_refused_result(self, way, lines):
         """Polling retries too."""
