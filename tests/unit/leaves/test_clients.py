@@ -698,6 +698,37 @@ class TestUrllib:
             opener.add_handler(handler)
         assert opener.open("http://host/").status == 503
 
+    @pytest.mark.parametrize(("status", "position"), [(299, 4), (300, 1)])
+    def test_the_file_that_was_sent(self, status, position):
+        """It is back where it was if the answer is no success: a handler may send it again."""
+        body = io.BytesIO(b"body")
+        body.seek(1)
+
+        def answer():
+            body.read()
+            return Response(status)
+
+        try:
+            opened(Network(answer), method="PUT", data=body)
+        except urllib.error.HTTPError as error:
+            error.close()
+        assert body.tell() == position
+
+    def test_a_body_that_was_sent_before(self):
+        """Raises if it can be read only once; the same request with another one is sent."""
+        network = Network(lambda: Response(200))
+        opener = urllib.request.OpenerDirector()
+        opener.add_handler(network)
+        opener.add_handler(clients.urllib(QUICK))
+        request = urllib.request.Request("http://host/", iter([b"once"]))
+        opener.open(request)
+        words = "^the request was not sent again: its body cannot be read again$"
+        with pytest.raises(ValueError, match=words):
+            opener.open(request)
+        request.data = iter([b"another"])
+        opener.open(request)
+        assert len(network.requests) == 2
+
     def test_two_of_them(self):
         """ValueError: attempts would multiply."""
         with pytest.raises(
