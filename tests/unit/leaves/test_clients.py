@@ -736,8 +736,8 @@ class TestUrllib:
         ):
             urllib.request.build_opener(clients.urllib(QUICK), clients.urllib(QUICK))
         shared = clients.urllib(QUICK)
-        for _ in range(2):  # a handler may belong to several openers
-            urllib.request.build_opener(shared)
+        openers = [urllib.request.build_opener(shared) for _ in range(2)]  # one may serve several
+        assert [shared in opener.handlers for opener in openers] == [True, False]
 
     def test_not_this_request(self):
         """None: it is not retried."""
