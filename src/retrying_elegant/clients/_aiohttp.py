@@ -117,6 +117,8 @@ class _Exchange(Exchange):
         if body.is_repeatable:
             _serialize(request.body)
         super().__init__(rules, policy, request, request.method, request.headers, body)
+        # A middleware around this one sends the same request again, as authentication does.
+        self.was_sent = getattr(request.body, "consumed", False)
         self._handler = handler
         total = _total_of(handler)
         self._knows_total = total is not None

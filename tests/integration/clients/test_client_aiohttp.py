@@ -435,3 +435,34 @@ class TestOfAiohttpOnly:
 
         assert asyncio.run(call()) == 200
         assert len(calls) == 3
+
+
+class TestAuthentication:
+    """A middleware around this one sends the same request again: its body whole, or not at all."""
+
+    @staticmethod
+    def put(server, body):
+        def step(connection, received):
+            if "authorization" in received.headers:
+                return reply(200)(connection, received)
+            headers = {"WWW-Authenticate": 'Digest realm="x", nonce="1"'}
+            return reply(401, b"", headers)(connection, received)
+
+        login = aiohttp.DigestAuthMiddleware("me", "secret")
+        return fetch(server.play(step), login, method="PUT", data=body)[0]
+
+    def test_a_file(self, server):
+        """Whole."""
+        assert self.put(server, io.BytesIO(b"body")) == 200
+        assert server.bodies == [b"body", b"body"]
+
+    def test_what_can_be_read_only_once(self, server):
+        """An error, instead of an empty body and a status of 200."""
+
+        async def body():
+            yield b"once"
+
+        words = "the request was not sent again: its body cannot be read again$"
+        with pytest.raises(ValueError, match=words):
+            self.put(server, body())
+        assert server.bodies == [b"once"]
