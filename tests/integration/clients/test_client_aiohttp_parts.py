@@ -15,7 +15,7 @@ from weakref import ref
 import aiohttp
 import pytest
 from aiohttp.client_middlewares import build_client_middlewares
-from client_server import HANG, RESET, reply
+from client_server import HANG, RESET, reply, trickle
 
 from retrying_elegant import Policy, clients, given_up, web
 from retrying_elegant.clients import _aiohttp
@@ -86,6 +86,17 @@ class TestTotal:
         with pytest.raises(TimeoutError) as caught:
             fetch(server.play(HANG), clients.aiohttp(QUICK), total=0.3)
         assert given_up(caught.value) is None
+
+    def test_it_passes_while_a_failed_response_is_read(self, server):
+        """The call ends there, and not at the next await of the user's code."""
+
+        class Stop(asyncio.Event):
+            async def wait(self):
+                self.set()  # without a moment in which a cancellation could arrive
+
+        policy = QUICK.replace(wait=0.05, stop=Stop())
+        with pytest.raises(TimeoutError):
+            fetch(server.play(trickle(503)), clients.aiohttp(policy), total=0.5)
 
     @pytest.mark.parametrize(
         ("timeout", "most"), [(None, 5.995), (10, 5.995), (6, 5.995), (5.9, None)], ids=str
