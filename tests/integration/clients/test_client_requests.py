@@ -98,12 +98,13 @@ class TestAdapter:
             assert session.get(url).content == b"who?"
         assert len({request.connection for request in server.requests}) == 1
 
-    def test_a_challenge_without_a_hook(self, server):
-        """An answer like any other: one that is cut off is a failed attempt."""
-        url = server.play(reply(401, b"x" * 100, half="close"), reply(200, b"done"))
+    @pytest.mark.parametrize(("status", "hooks"), [(401, []), (200, [lambda *_, **__: None])])
+    def test_a_challenge_needs_a_hook_and_its_status(self, server, status, hooks):
+        """Other answers are read: one that is cut off is a failed attempt."""
+        url = server.play(reply(status, b"x" * 100, half="close"), reply(200, b"done"))
         with requests.Session() as session:
             session.mount("http://", clients.requests(QUICK))
-            assert session.get(url).content == b"done"
+            assert session.get(url, hooks={"response": hooks}).content == b"done"
 
     @pytest.mark.parametrize("status", [200, 503])
     def test_a_urllib3_that_does_not_count(self, server, status):
