@@ -340,6 +340,17 @@ def _has_label(error: BaseException, label: str) -> bool:
     return callable(has) and has(label) is True
 
 
+def _redis_watch(error: BaseException) -> str | None:
+    """Return the meaning of a WatchError; redis-py also makes one of a connection that was lost."""
+    # It was lost perhaps after EXEC, whose answer is the last that a watching client waits for.
+    return _LOST if "while watching one or more keys" in text(error) else _CONFLICT
+
+
+def _redis_try_again(error: BaseException) -> str | None:
+    """Return the meaning of TRYAGAIN; other commands of a pipeline may have been executed."""
+    return None if text(error).startswith("Command # ") else _CONFLICT
+
+
 def _redis_response(error: BaseException) -> str | None:
     """Return the meaning of a reply without a class; BUSY: a script blocks the server (EVAL)."""
     return _CONFLICT if text(error).startswith("BUSY ") else None
@@ -374,7 +385,6 @@ _SETTLED: dict[str, str | None] = {
     **_table(
         conflict="""
             psycopg2.SerializationFailure  psycopg2.DeadlockDetected  psycopg2.LockNotAvailable
-            redis.WatchError  redis.TryAgainError
             sqlalchemy.StaleDataError
         """,
         disconnected="""
@@ -423,11 +433,14 @@ _READERS: dict[str, Callable[[BaseException], str | None]] = {
     "cx_Oracle.Error": _oracle,
     "redis.ConnectionError": _redis_connection,
     "redis.ResponseError": _redis_response,
+    "redis.TryAgainError": _redis_try_again,
+    "redis.WatchError": _redis_watch,
     "pymongo.PyMongoError": _mongodb,
 }
 
 # The wrapped error decides.  These attributes hold it; ``args`` is the first argument.
 _WRAPPERS = {
+    "redis.RedisClusterException": ("__cause__",),
     "sqlalchemy.StatementError": ("orig",),
     "sqlalchemy.Error": ("__cause__",),  # that of its own DBAPI around asyncpg
     "django.Error": ("__cause__",),

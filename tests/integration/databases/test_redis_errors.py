@@ -10,13 +10,32 @@ import threading
 import pytest
 import redis
 import redis.asyncio
+import redis.asyncio.retry
 from collisions import answers_lost, ended_during, error_of
-from database_servers import PATIENCE, wait_until
+from database_servers import PATIENCE, Redis, free_port, wait_until
 from db_parts import meaning
 from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
 from redis.retry import Retry
 
 NEVER = Retry(NoBackoff(), 0)  # redis-py retries by itself unless it is told not to
+NEVER_ASYNC = redis.asyncio.retry.Retry(NoBackoff(), 0)
+
+
+class Cluster(Redis):
+    """A cluster of one node, which has all slots."""
+
+    def _create(self):
+        super()._create()
+        self._bus = free_port()
+
+    def _command(self):
+        return [*super()._command(), "--cluster-enabled", "yes", "--cluster-port", str(self._bus)]
+
+    def assign(self):
+        with redis.Redis(port=self.port) as node:
+            node.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            wait_until(lambda: b"cluster_state:ok" in node.execute_command("CLUSTER", "INFO"))
 
 
 @pytest.fixture
@@ -127,6 +146,61 @@ class TestDisconnects:
         assert other.get("key") is None
         assert type(error) is redis.TimeoutError
         assert meaning(error) == "disconnected"
+
+    def test_an_exec_whose_answer_was_lost(self, redis_server, other):
+        """redis-py says WatchError, as of a key that has changed; but everything was executed."""
+        losing = answers_lost(redis_server.port, b"EXEC", times=1)
+        with (
+            losing as port,
+            redis.Redis(port=port, retry=NEVER) as client,
+            client.pipeline() as pipe,
+        ):
+            pipe.watch("stock")
+            pipe.multi()
+            pipe.incr("sold")
+            error = error_of(pipe.execute)
+        assert other.getdel("sold") == b"1"
+        assert type(error) is redis.WatchError
+        assert meaning(error) == "disconnected"
+
+    def test_an_exec_whose_answer_was_lost_in_async_code(self, redis_server, other):
+        """The same."""
+
+        async def main(port):
+            async with (
+                redis.asyncio.Redis(port=port, retry=NEVER_ASYNC) as client,
+                client.pipeline() as pipe,
+            ):
+                await pipe.watch("stock")
+                pipe.multi()
+                pipe.incr("sold")
+                await pipe.execute()
+
+        with answers_lost(redis_server.port, b"EXEC", times=1) as port:
+            error = error_of(asyncio.run, main(port))
+        assert other.getdel("sold") == b"1"
+        assert type(error) is redis.WatchError
+        assert meaning(error) == "disconnected"
+
+    def test_a_cluster(self):
+        """Its client has a class of its own for nodes of which none can be reached."""
+
+        async def connecting():
+            async with redis.asyncio.RedisCluster("127.0.0.1", server.port) as client:
+                await client.get("key")
+
+        with Cluster() as server:
+            server.assign()
+            with RedisCluster("127.0.0.1", server.port, retry=NEVER) as client:
+                client.set("key", 1)
+                with server.down():
+                    errors = [
+                        error_of(client.get, "key"),
+                        error_of(RedisCluster, "127.0.0.1", server.port),
+                        error_of(asyncio.run, connecting()),
+                    ]
+        assert {type(error) for error in errors} == {redis.exceptions.RedisClusterException}
+        assert {meaning(error) for error in errors} == {"disconnected"}
 
     def test_a_server_that_loads(self, redis_server, client):
         """LOADING, which is a ConnectionError."""

@@ -879,6 +879,11 @@ class TestRedis:
         ("error", "expected"),
         [
             (parts.redis("WatchError"), "conflict"),
+            (parts.redis("WatchError", "Watched variable changed."), "conflict"),
+            (
+                parts.redis("WatchError", "Slot rebalancing occurred while watching keys"),
+                "conflict",
+            ),
             (made("redis.exceptions.ResponseError", "redis.exceptions.TryAgainError"), "conflict"),
             (parts.redis("ResponseError", "BUSY Redis is busy running a script."), "conflict"),
             (parts.redis("ConnectionError"), "disconnected"),
@@ -908,6 +913,41 @@ class TestRedis:
     )
     def test_classes(self, error, expected):
         """An optimistic lock, a server that is blocked by a script; a connection, a timeout."""
+        assert meaning(error) == expected
+
+    @pytest.mark.parametrize("kind", ["ConnectionError", "TimeoutError"])
+    @pytest.mark.parametrize("words", ["occurred while", "occurred on while"])
+    def test_a_connection_lost_while_watching(self, kind, words):
+        """A WatchError as well; but it may have been the answer to EXEC that was lost."""
+        text = f"A {kind} {words} watching one or more keys"
+        assert meaning(parts.redis("WatchError", text)) == "disconnected"
+
+    def test_one_command_of_a_pipeline(self):
+        """Of the others, nobody knows, so it is not a conflict."""
+        why = "Command # 2 (MSET {x}1 1 {x}2 1) of pipeline caused error: "
+        again = "Multiple keys request during rehashing of slot"
+        names = ("redis.exceptions.ResponseError", "redis.exceptions.TryAgainError")
+        assert meaning(made(*names, args=(again,))) == "conflict"
+        assert meaning(made(*names, args=(why + again,))) == "neither"
+        busy = parts.redis("ResponseError", f"{why}BUSY Redis is busy running a script.")
+        assert meaning(busy) == "neither"
+
+    @pytest.mark.parametrize(
+        ("cause", "expected"),
+        [
+            (parts.redis("ConnectionError"), "disconnected"),
+            (parts.redis("TimeoutError"), "disconnected"),
+            (
+                made("redis.exceptions.ConnectionError", "redis.exceptions.AuthenticationError"),
+                "neither",
+            ),
+            (made("redis.exceptions.RedisClusterException"), "neither"),
+            (None, "neither"),
+        ],
+    )
+    def test_a_cluster_that_cannot_be_connected(self, cause, expected):
+        """What happened at the last of its nodes decides."""
+        error = made("redis.exceptions.RedisClusterException", cause=cause)
         assert meaning(error) == expected
 
     @pytest.mark.parametrize(
