@@ -67,11 +67,17 @@ _MYSQL = _numbers(
         1020  1205  1213  1412  1613  1614  1689  3058  3101  3572
     """,
     disconnected="""
-        1040  1042  1043  1053  1077  1080  1152  1158  1159  1160  1161  1184  1203  1927
-        2001  2002  2003  2004  2005  2006  2012  2013  2055  3032  3169  4031  5014
+        1040  1042  1043  1053  1077  1080  1152  1158  1159  1160  1161  1184  1203  1226  1927
+        2001  2002  2003  2004  2005  2006  2012  2013  2026  2055  3032  3169  4031  5014
     """,
 )
-_MYSQL_INACTIVITY = 4031
+# These numbers have other meanings too, so one of the texts has to be there.
+_MYSQL_TEXTS = {
+    1226: ("'max_user_connections'",),  # the other limits of an account last for an hour
+    # A connection with TLS.  A certificate that is not accepted has the same number.
+    2026: ("unexpected eof while reading", "Connection reset by peer", "Broken pipe"),
+    4031: ("inactivity",),  # in MariaDB, a trigger that does not exist
+}
 
 # SQL Server's "Database Engine events and errors"; which of them are transient as in Microsoft's
 # own clients: SqlConfigurableRetryFactory of Microsoft.Data.SqlClient, and the transient exception
@@ -258,9 +264,10 @@ def _mysql(error: BaseException) -> str | None:
 
 
 def _mysql_number(number: Any, words: str) -> str | None:
-    if number == _MYSQL_INACTIVITY and "inactivity" not in words:
-        return None  # MariaDB's, for a trigger that does not exist
-    return _MYSQL.get(number) if isinstance(number, int) else None
+    if not isinstance(number, int):
+        return None
+    texts = _MYSQL_TEXTS.get(number, ("",))
+    return _MYSQL.get(number) if any(reason in words for reason in texts) else None
 
 
 def _mysql_interface(error: BaseException) -> str | None:

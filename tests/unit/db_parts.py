@@ -69,9 +69,13 @@ def odbc(state: str, text: str = "") -> Any:
 
 
 def mysql_text(number: int) -> str:
-    """Where MySQL and MariaDB use the same number differently, MySQL's."""
-    inactive = "The client was disconnected by the server because of inactivity"
-    return inactive if number == 4031 else "why"
+    """Where a number has more than one meaning, that of a lost connection, or of one too many."""
+    texts = {
+        1226: "User 'u' has exceeded the 'max_user_connections' resource (current value: 1)",
+        2026: "TLS/SSL error: unexpected eof while reading",
+        4031: "The client was disconnected by the server because of inactivity",
+    }
+    return texts.get(number, "why")
 
 
 def odbc_sql_server(number: int, state: str = "42000", of: str = "[SQL Server]") -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import shutil
 import sqlite3
+import ssl
 import threading
 import types
 
@@ -13,9 +16,10 @@ import psycopg2
 import pymysql
 import pytest
 import sqlalchemy
+import trustme
 from collisions import error_of, update
 from database_drivers import MARIADB, POSTGRESQL, SQLITE, opened
-from database_servers import PATIENCE, wait_until
+from database_servers import PATIENCE, MariaDB, wait_until
 from db_parts import meaning
 from sqlalchemy import orm
 
@@ -50,6 +54,30 @@ def lost_while_idle(session, connect):
         assert meaning(second) == "neither"
     else:
         assert meaning(second) == "disconnected"
+
+
+class MariaDBWithTLS(MariaDB):
+    """With a certificate of its own."""
+
+    def _create(self):
+        super()._create()
+        certificate = trustme.CA().issue_cert("127.0.0.1")
+        self.certificate = self.folder / "certificate.pem"
+        certificate.private_key_and_cert_chain_pem.write_to_path(self.certificate)
+        self.other_authority = self.folder / "other.pem"
+        trustme.CA().cert_pem.write_to_path(self.other_authority)
+        if self._root:
+            shutil.chown(self.certificate, self.account)
+
+    def _command(self):
+        pem = self.certificate
+        return [*super()._command(), f"--ssl-cert={pem}", f"--ssl-key={pem}"]
+
+
+@pytest.fixture(scope="module")
+def mariadb_with_tls():
+    with MariaDBWithTLS() as server:
+        yield server
 
 
 class TestPostgreSQLConflicts:
@@ -510,6 +538,70 @@ class TestMariaDBDisconnects:
                 assert meaning(error_of(MARIADB[name], mariadb)) == "disconnected"
         finally:
             operator.execute("SET GLOBAL max_connections = 150")
+
+    @pytest.mark.parametrize("name", PLAIN_MARIADB)
+    def test_too_many_connections_of_an_account(self, mariadb, operator, name):
+        """1226, which is also what the limits by the hour say: those are not over so soon."""
+        limits = {"MAX_USER_CONNECTIONS": "disconnected", "MAX_CONNECTIONS_PER_HOUR": "neither"}
+        for limit, expected in limits.items():
+            user = f"{limit} {name}"  # the server counts by name, also after DROP USER
+            operator.execute(f"CREATE USER '{user}' IDENTIFIED BY 'pw' WITH {limit} 1")
+            account = {"user": user, "password": "pw", "database": "information_schema"}
+            with pymysql.connect(**{**mariadb.address, **account}):
+                error = error_of(lambda account=account: MARIADB[name](mariadb, **account))
+            operator.execute(f"DROP USER '{user}'")
+            assert "1226" in str(error)
+            assert meaning(error) == expected
+
+
+class TestMariaDBWithTLS:
+    """A lost connection has other words there."""
+
+    TRUSTING = ssl.create_default_context()
+    TRUSTING.check_hostname = False
+    TRUSTING.verify_mode = ssl.CERT_NONE
+    DRIVERS = {  # noqa: RUF012
+        "PyMySQL": {"ssl": TRUSTING},
+        "mysqlclient": {"ssl_mode": "REQUIRED"},
+        "mysql-connector": {"ssl_disabled": False},
+        "mysql-connector, pure": {"ssl_disabled": False},
+        "aiomysql": {"ssl": TRUSTING},
+        "asyncmy": {"ssl": TRUSTING},
+    }
+
+    @pytest.mark.parametrize("name", DRIVERS)
+    def test_ended_in_a_query(self, mariadb_with_tls, name):
+        """By an operator, and by kill -9."""
+        connect = functools.partial(MARIADB[name], **self.DRIVERS[name])
+        with pymysql.connect(**mariadb_with_tls.address, autocommit=True) as other:
+            operator = other.cursor()
+            with opened(connect, mariadb_with_tls) as session:
+                [(_, cipher)] = session.execute("SHOW STATUS LIKE 'Ssl_cipher'")
+                assert cipher
+                [(process,)] = session.execute("SELECT connection_id()")
+
+                def waiting():
+                    state = "SELECT state FROM information_schema.processlist WHERE id = %s"
+                    operator.execute(state, [process])
+                    return operator.fetchone()[0].startswith("User sleep")
+
+                error = collisions.ended_during(
+                    lambda: session.execute(f"SELECT sleep({PATIENCE})"),
+                    lambda: operator.execute(f"KILL {process}"),
+                    once=waiting,
+                )
+        assert meaning(error) == "disconnected"
+        with opened(connect, mariadb_with_tls) as session:
+            session.execute("SELECT 1")
+            mariadb_with_tls.restart()
+            assert meaning(error_of(session.execute, "SELECT 1")) == "disconnected"
+
+    def test_a_certificate_that_is_not_trusted(self, mariadb_with_tls):
+        """The same number, 2026."""
+        unknown = {"ssl_mode": "VERIFY_CA", "ssl": {"ca": str(mariadb_with_tls.other_authority)}}
+        error = error_of(lambda: MARIADB["mysqlclient"](mariadb_with_tls, **unknown))
+        assert "2026" in str(error)
+        assert meaning(error) == "neither"
 
 
 class TestMariaDBNeither:

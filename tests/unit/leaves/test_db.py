@@ -100,6 +100,7 @@ MYSQL = {
         1161: "ER_NET_WRITE_INTERRUPTED",
         1184: "ER_NEW_ABORTING_CONNECTION",
         1203: "ER_TOO_MANY_USER_CONNECTIONS",
+        1226: "ER_USER_LIMIT_REACHED",
         1927: "ER_CONNECTION_KILLED (MariaDB)",
         2001: "CR_SOCKET_CREATE_ERROR",
         2002: "CR_CONNECTION_ERROR",
@@ -109,6 +110,7 @@ MYSQL = {
         2006: "CR_SERVER_GONE_ERROR",
         2012: "CR_SERVER_HANDSHAKE_ERR",
         2013: "CR_SERVER_LOST",
+        2026: "CR_SSL_CONNECTION_ERROR",
         2055: "CR_SERVER_LOST_EXTENDED",
         3032: "ER_SERVER_OFFLINE_MODE",
         3169: "ER_SESSION_WAS_KILLED",
@@ -319,14 +321,40 @@ class TestMySQL:
         found = {number: meaning(error(number)) for number in numbers}
         assert found == dict.fromkeys(numbers, expected)
 
-    def test_one_number_with_two_meanings(self):
-        """4031 is in MySQL a client that did nothing for too long, and in MariaDB a trigger."""
-        text = "Referenced trigger 't' for the given action time and event type does not exist"
+    @pytest.mark.parametrize(
+        ("number", "text"),
+        [
+            (1226, "User 'u' has exceeded the 'max_connections_per_hour' resource"),
+            (1226, "User 'u' has exceeded the 'max_queries_per_hour' resource"),
+            (2026, "TLS/SSL error: self-signed certificate in certificate chain"),
+            (2026, "SSL connection error: SSL is required but the server doesn't support it"),
+            (
+                4031,
+                "Referenced trigger 't' for the given action time and event type does not exist",
+            ),
+        ],
+    )
+    def test_one_number_with_two_meanings(self, number, text):
+        """The text decides: an account's limit by the hour, a certificate, MariaDB's trigger."""
         names = ("pymysql.err.MySQLError", "pymysql.err.OperationalError")
-        assert meaning(made(*names, args=(4031, text))) == "neither"
-        assert meaning(parts.mysql_connector(4031, text)) == "neither"
-        odbc = parts.odbc("HY000", f"[ma-3.1.15][10.11.19-MariaDB]{text} (4031) (SQLExecDirectW)")
-        assert meaning(odbc) == "neither"
+        assert meaning(made(*names, args=(number, text))) == "neither"
+        assert meaning(parts.mysql_connector(number, text)) == "neither"
+        odbc = f"[ma-3.1.15][10.11.19-MariaDB]{text} ({number}) (SQLExecDirectW)"
+        assert meaning(parts.odbc("HY000", odbc)) == "neither"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "TLS/SSL error: unexpected eof while reading",
+            "TLS/SSL error: Connection reset by peer (104)",
+            "TLS/SSL error: Broken pipe (32)",
+            "SSL connection error: error:0A000126:SSL routines::unexpected eof while reading",
+        ],
+    )
+    def test_a_lost_connection_with_tls(self, text):
+        """What the C libraries of MariaDB and MySQL say of it has the number of all TLS errors."""
+        names = ("MySQLdb.MySQLError", "MySQLdb.OperationalError")
+        assert meaning(made(*names, args=(2026, text))) == "disconnected"
 
     def test_of_the_odbc_driver_itself(self):
         """MariaDB's names only itself where it did not connect."""
