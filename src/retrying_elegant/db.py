@@ -67,12 +67,13 @@ _MYSQL = _numbers(
         1020  1205  1213  1412  1613  1614  1689  3058  3101  3572
     """,
     disconnected="""
-        1040  1042  1043  1053  1077  1080  1152  1158  1159  1160  1161  1184  1203  1226  1927
-        2001  2002  2003  2004  2005  2006  2012  2013  2026  2055  3032  3169  4031  5014
+        1040  1042  1043  1047  1053  1077  1080  1152  1158  1159  1160  1161  1184  1203  1226
+        1927  2001  2002  2003  2004  2005  2006  2012  2013  2026  2055  3032  3169  4031  5014
     """,
 )
 # These numbers have other meanings too, so one of the texts has to be there.
 _MYSQL_TEXTS = {
+    1047: ("WSREP has not yet prepared node",),  # of a Galera cluster; else an unknown command
     1226: ("'max_user_connections'",),  # the other limits of an account last for an hour
     # A connection with TLS.  A certificate that is not accepted has the same number.
     2026: ("unexpected eof while reading", "Connection reset by peer", "Broken pipe"),
@@ -181,6 +182,7 @@ _LIBPQ_LOST = (
     "the connection is closed",
     "the connection is lost",
     "connection socket closed",
+    "invalid socket",
     "connection already closed",
     "session is ",  # read-only, or not, where target_session_attrs wants the other
     "server is in hot standby mode",

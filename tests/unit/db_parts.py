@@ -71,6 +71,7 @@ def odbc(state: str, text: str = "") -> Any:
 def mysql_text(number: int) -> str:
     """Where a number has more than one meaning, that of a lost connection, or of one too many."""
     texts = {
+        1047: "WSREP has not yet prepared node for application use",
         1226: "User 'u' has exceeded the 'max_user_connections' resource (current value: 1)",
         2026: "TLS/SSL error: unexpected eof while reading",
         4031: "The client was disconnected by the server because of inactivity",

@@ -19,7 +19,7 @@ import sqlalchemy
 import trustme
 from collisions import error_of, update
 from database_drivers import MARIADB, POSTGRESQL, SQLITE, opened
-from database_servers import PATIENCE, MariaDB, wait_until
+from database_servers import PATIENCE, MariaDB, free_port, wait_until
 from db_parts import meaning
 from sqlalchemy import orm
 
@@ -72,6 +72,24 @@ class MariaDBWithTLS(MariaDB):
     def _command(self):
         pem = self.certificate
         return [*super()._command(), f"--ssl-cert={pem}", f"--ssl-key={pem}"]
+
+
+class GaleraNode(MariaDB):
+    """A cluster of one."""
+
+    def _create(self):
+        super()._create()
+        self._ports = [free_port(), free_port()]
+
+    def _command(self):
+        group, transfer = self._ports
+        options = f"gmcast.listen_addr=tcp://127.0.0.1:{group};ist.recv_addr=127.0.0.1:{transfer}"
+        return [
+            *(*super()._command(), "--wsrep-on=ON", "--binlog-format=ROW"),
+            *("--wsrep-provider=/usr/lib/galera/libgalera_smm.so", "--wsrep-sst-method=rsync"),
+            *("--wsrep-cluster-address=gcomm://", "--wsrep-node-address=127.0.0.1"),
+            f"--wsrep-provider-options={options};gcache.size=1M",
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +238,20 @@ class TestPostgreSQLDisconnects:
         session.execute("SET idle_in_transaction_session_timeout = '50ms'")
         wait_until(collisions.gone(postgresql, process))
         assert meaning(error_of(session.execute, "SELECT 1")) == "disconnected"
+
+    def test_ended_in_a_copy(self, postgresql, operator):
+        """psycopg2 then has no more to say than that there is no socket."""
+        operator.execute("CREATE TABLE IF NOT EXISTS written (n int)")
+        with contextlib.closing(psycopg2.connect(postgresql.address)) as connection:
+            process = connection.info.backend_pid
+
+            class Rows:
+                def read(self, size):
+                    operator.execute("SELECT pg_terminate_backend(%s)", [process])
+                    return "1\n" * 1_000
+
+            error = error_of(connection.cursor().copy_expert, "COPY written FROM STDIN", Rows())
+        assert meaning(error) == "disconnected"
 
     @each(POSTGRESQL, POSTGRESQL)
     @pytest.mark.parametrize("how", ["restart", "stop and start"])
@@ -552,6 +584,19 @@ class TestMariaDBDisconnects:
             operator.execute(f"DROP USER '{user}'")
             assert "1226" in str(error)
             assert meaning(error) == expected
+
+    def test_a_node_that_is_not_ready(self):
+        """Of a Galera cluster: here it leaves its own, for one that it does not find."""
+        with GaleraNode() as node, pymysql.connect(**node.address, autocommit=True) as operator:
+            cursor = operator.cursor()
+            cursor.execute(
+                "SET GLOBAL wsrep_cluster_address = 'gcomm://127.0.0.1:1?pc.wait_prim=no'"
+            )
+            for name in PLAIN_MARIADB:
+                with opened(MARIADB[name], node) as session:
+                    error = error_of(session.execute, "SELECT 1 FROM mysql.db")
+                assert "1047" in str(error)
+                assert meaning(error) == "disconnected"
 
 
 class TestMariaDBWithTLS:

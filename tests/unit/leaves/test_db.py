@@ -90,6 +90,7 @@ MYSQL = {
         1040: "ER_CON_COUNT_ERROR",
         1042: "ER_BAD_HOST_ERROR",
         1043: "ER_HANDSHAKE_ERROR",
+        1047: "ER_UNKNOWN_COM_ERROR, of a Galera cluster",
         1053: "ER_SERVER_SHUTDOWN",
         1077: "ER_NORMAL_SHUTDOWN",
         1080: "ER_FORCING_CLOSE",
@@ -324,6 +325,7 @@ class TestMySQL:
     @pytest.mark.parametrize(
         ("number", "text"),
         [
+            (1047, "Unknown command"),
             (1226, "User 'u' has exceeded the 'max_connections_per_hour' resource"),
             (1226, "User 'u' has exceeded the 'max_queries_per_hour' resource"),
             (2026, "TLS/SSL error: self-signed certificate in certificate chain"),
@@ -564,6 +566,7 @@ class TestLibpq:
             "the connection is closed",
             "the connection is lost",
             "connection socket closed",
+            "invalid socket\n",
             "connection already closed",
             "session is read-only",
             "session is not read-only",
