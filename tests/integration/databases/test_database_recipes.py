@@ -239,6 +239,25 @@ class TestDjango:
         assert self.attempts(server, atomic=True, close=False) == 2
         assert self.attempts(server, atomic=True, close=True) == 2
 
+    @pytest.mark.parametrize(("robust", "times"), [(False, 3), (True, 1)])
+    def test_an_error_in_on_commit_repeats_what_is_committed(self, balances, robust, times):
+        """Unless the callback is robust."""
+        from django.db import connection, transaction
+
+        def enqueue():
+            raise ConnectionRefusedError
+
+        @retry(3, on=db.disconnected, wait=0)
+        @transaction.atomic
+        def change():
+            transaction.on_commit(enqueue, robust=robust)
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE account SET balance = balance + 1 WHERE id = 1")
+
+        with contextlib.nullcontext() if robust else pytest.raises(ConnectionRefusedError):
+            change()
+        assert balances() == [1000 + times, 0]
+
     def test_an_inner_atomic_fixes_nothing(self, server, balances):
         """The snapshot is that of the outer one: the same conflict in every attempt."""
         from django.db import connection, transaction

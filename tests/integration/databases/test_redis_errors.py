@@ -293,6 +293,19 @@ class TestItsOwnRetries:
             assert meaning(error_of(client.incr, "visits")) == "disconnected"
         assert other.get("visits") == b"1"
 
+    def test_an_exec_whose_answer_was_lost(self, redis_server, other):
+        """Its `transaction()` takes that for a key that has changed, even without retries."""
+        other.delete("sold")
+
+        def sell(pipe):
+            pipe.multi()
+            pipe.incr("sold")
+
+        losing = answers_lost(redis_server.port, b"EXEC", times=1)
+        with losing as port, redis.Redis(port=port, retry=NEVER) as client:
+            client.transaction(sell, "stock")
+        assert other.get("sold") == b"2"
+
     def attempts(self, **settings):
         """How often a client connects to a server that hangs up, for one command."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
