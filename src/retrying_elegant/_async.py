@@ -118,6 +118,7 @@ async def run(
 ) -> Any:
     """Make *attempt* and those that follow; return the result, or raise the final error."""
     policy, args, kwargs = attempt._policy, attempt._args, attempt._kwargs
+    scope = None
     try:
         if attempt._stage is GAVE_UP:  # the timeout of the block passed before the call began
             await end(attempt)
@@ -126,7 +127,6 @@ async def run(
             attempt._stage = RUNNING
             if policy.before_attempt:
                 await fire(policy.before_attempt, attempt)
-            scope = None
             allowed = None if policy.attempt_timeout is None else limit(attempt)
             try:
                 if policy.attempt_timeout is None:
@@ -168,7 +168,8 @@ async def run(
         raise
     finally:
         # The error's traceback holds this frame: a reference from here to it would be a cycle.
-        del attempt
+        # The scope has one: it holds the task, which holds the error that ends it.
+        del attempt, scope
 
 
 def limit(attempt: Attempt) -> float | None:

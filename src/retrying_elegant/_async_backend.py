@@ -75,6 +75,8 @@ async def wait(event: _clock.Event, seconds: float) -> bool:
         if not scope.expired():
             raise
         return False
+    finally:
+        del scope  # it holds the task, which holds the error that ends it
     return True
 
 
@@ -108,9 +110,8 @@ def expired(scope: Timeout, error: BaseException | None, what: str) -> bool:
     """
     if error is None or not issubclass(type(error), TimeoutError):
         return False
-    if isinstance(scope, _TrioTimeout):
-        trace = without(_TrioTimeout.__aexit__.__code__, error.__traceback__)
-        error.__traceback__ = trace
+    # Of no help to users; and its frame holds the scope, hence the task, which may hold the error.
+    error.__traceback__ = without(type(scope).__aexit__.__code__, error.__traceback__)
     if not error.args:
         error.args = (what,)
     return True

@@ -78,12 +78,12 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
 
     async def generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         attempt = Attempt(policy, name, _clock.time.monotonic(), args, kwargs)
+        scope = None
         try:
             while True:
                 before = _async_backend.cancellations()
                 attempt._stage = RUNNING
                 await _async.fire(policy.before_attempt, attempt)
-                scope = None
                 allowed = None if policy.attempt_timeout is None else _async.limit(attempt)
                 try:
                     source = fn(*args, **kwargs)
@@ -116,7 +116,8 @@ def wrap_async(fn: Callable[..., Any], policy: Policy, name: str) -> Callable[..
             _decision.leave(attempt)
             raise
         finally:
-            del attempt  # the error's traceback holds this frame
+            # The error's traceback holds this frame, and the task that the scope holds the error.
+            del attempt, scope
 
         # As above.
         while True:

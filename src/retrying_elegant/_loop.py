@@ -184,6 +184,7 @@ class AsyncAttempt(LoopAttempt):
         self._stage = SETTLING
         scope, timed_out = self._scope, False
         if scope is not None:
+            self._scope = None
             try:
                 await scope.__aexit__(kind, error, trace)
             except Exception as late:  # the TimeoutError that a cancellation has become
@@ -191,7 +192,10 @@ class AsyncAttempt(LoopAttempt):
                 if await self._settle(late, timed_out=timed_out) is None:
                     return True
                 raise
-            timed_out = _async.expired(scope, error, self, self._allowed)
+            else:
+                timed_out = _async.expired(scope, error, self, self._allowed)
+            finally:
+                del scope  # it holds the task, which holds the error that ends it
         if error is not None and not issubclass(type(error), Exception):
             return False
         final = await self._settle(error, timed_out=timed_out)  # type: ignore[arg-type]  # an Exception, or None

@@ -422,6 +422,8 @@ class _AsyncExchange(_Exchange):
             _async.expired(scope, error, self.current, allowed)
             sign_late(error, response)
             raise
+        finally:
+            del scope  # it holds the task, which holds the error that ends it
 
     async def set_aside(self) -> None:
         response = self.response

@@ -11,12 +11,13 @@ from contextlib import suppress
 from weakref import WeakSet
 
 import pytest
-from ways import WAYS, run_async
+from ways import GENERATORS, WAYS, run_async
 
 from retrying_elegant import RetryBudget, RetryError, retrying
 
 CALLS = 50
 CHAINS = [None, "__cause__", "__context__"]
+ASYNC = [way for way in (*WAYS, *GENERATORS) if way.colour == "async"]
 
 
 class Lost(Exception):
@@ -202,6 +203,82 @@ class TestInterruptedAttempts:
 
         alive, garbage = run_async(main())
         assert stuck.calls == CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+
+class Hasty(Stuck):
+    """Attempts that fail at once."""
+
+    async def __call__(self):
+        self.calls += 1
+        local = Local()
+        self.alive.add(local)
+        raise Lost
+
+
+class TestErrorsThatEndATask:
+    """A task keeps the error that ended it, so the error must not keep the task."""
+
+    @pytest.mark.parametrize("attempts", [1, 2])
+    @pytest.mark.parametrize(
+        "stuck", [Stuck, lambda: Stuck(Lost), Hasty], ids=["timeout", "clean-up", "in time"]
+    )
+    @pytest.mark.parametrize("way", ASYNC, ids=repr)
+    def test_under_an_attempt_timeout(self, way, no_collector, stuck, attempts):
+        """Whose object, which belongs to the task, is not kept after the attempt."""
+        stuck = stuck()
+
+        async def main():
+            for _ in range(CALLS):
+                with suppress(TimeoutError, Lost):
+                    await asyncio.create_task(way.start(stuck, attempts, attempt_timeout=5, wait=0))
+            await asyncio.sleep(0)  # the event loop lets go of the last task
+            return len(stuck.alive), gc.collect()
+
+        alive, garbage = run_async(main())
+        assert stuck.calls == attempts * CALLS
+        assert alive == 0
+        assert garbage < CALLS
+
+    def test_results_that_are_never_accepted(self, async_way, no_collector):
+        """Under an attempt timeout, too."""
+        made = WeakSet()
+
+        async def attempt():
+            thing = Local()
+            made.add(thing)
+            return thing
+
+        async def main():
+            options = {"until": lambda _: False, "attempt_timeout": 5, "wait": 0}
+            for _ in range(CALLS):
+                with suppress(RetryError):
+                    await asyncio.create_task(async_way.start(attempt, 2, **options))
+            await asyncio.sleep(0)
+            return len(made), gc.collect()
+
+        alive, garbage = run_async(main())
+        assert alive == 0
+        assert garbage < CALLS
+
+    def test_in_a_wait_for_stop(self, async_way, own_waits, no_collector):
+        """A canceled task that is not awaited keeps its CancelledError."""
+        tasks = WeakSet()
+
+        async def main():
+            for _ in range(CALLS):
+                start = async_way.start(Hasty(), stop=asyncio.Event(), wait=60)
+                task = asyncio.create_task(start)
+                tasks.add(task)
+                await asyncio.sleep(5)
+                task.cancel()
+                await asyncio.wait([task])
+                del task, start
+            await asyncio.sleep(0)
+            return len(tasks), gc.collect()
+
+        alive, garbage = run_async(main())
         assert alive == 0
         assert garbage < CALLS
 

@@ -66,8 +66,8 @@ DIFFERENCES = {
         + before = _async_backend.cancellations()
     """,  # noqa: E501 - as the line is written
     "run": """
-        + before = _async_backend.cancellations()
         + scope = None
+        + before = _async_backend.cancellations()
         + allowed = None if policy.attempt_timeout is None else limit(attempt)
         + if policy.attempt_timeout is None:
         - value = fn(*args, **kwargs) if kwargs else fn(*args)
@@ -91,6 +91,8 @@ DIFFERENCES = {
         + if not settle(attempt, None, value, before=before):
         - return fallback(attempt)
         + return finished(fallback(attempt))
+        - del attempt
+        + del attempt, scope
     """,
     "settle": """
         - def settle(attempt: Attempt, error: Exception | None, value: Any=NOTHING) -> bool:
@@ -125,8 +127,8 @@ DIFFERENCES = {
     "_generators.wrap": """
         - def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         + def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any]:
-        + before = _async_backend.cancellations()
         + scope = None
+        + before = _async_backend.cancellations()
         + allowed = None if policy.attempt_timeout is None else _sync.limit(attempt)
         + if policy.attempt_timeout is None:
         - items = [next(source)]
@@ -149,6 +151,8 @@ DIFFERENCES = {
         + except BaseException:
         + source.aclose()
         + raise
+        - del attempt
+        + del attempt, scope
         - except StopIteration as end:
         + except StopIteration:
         - return end.value
@@ -175,6 +179,7 @@ DIFFERENCES = {
         + self._scope.__enter__()
         + scope, timed_out = (self._scope, False)
         + if scope is not None:
+        + self._scope = None
         + try:
         + scope.__exit__(kind, error, trace)
         + except Exception as late:
@@ -182,7 +187,10 @@ DIFFERENCES = {
         + if self._settle(late, timed_out=timed_out) is None:
         + return True
         + raise
+        + else:
         + timed_out = _sync.expired(scope, error, self, self._allowed)
+        + finally:
+        + del scope
         - final = self._settle(error)
         + final = self._settle(error, timed_out=timed_out)
         - raise TypeError('in a regular `for` loop, write `with attempt:`; in async code, `async for attempt in retrying(...)` and `async with attempt:`')
