@@ -184,7 +184,7 @@ class Signals:
                 if left <= 0:
                     return False
                 info = signal.sigtimedwait(wanted, min(left, pause))
-                if info and info.si_signo != signal.SIGCHLD:
+                if info and info.si_signo != signal.SIGCHLD and is_real(info, wanted):
                     self._take(info.si_signo, from_terminal=info.si_code == SI_KERNEL)
             return True
         finally:
@@ -246,6 +246,16 @@ class Signals:
             signal.signal(number, self._came_in)
             if self._command is not None:
                 self._command.send(signal.SIGCONT, to_group=True)
+
+
+def is_real(info: signal.struct_siginfo, wanted: set[int]) -> bool:
+    """
+    Return whether *info* describes a signal of *wanted*, rather than what was in memory.
+
+    If this process is stopped during ``sigtimedwait`` and continued after the time is up, Python
+    returns a structure that nothing was written to.
+    """
+    return info.si_signo in wanted and info.si_errno == 0 and abs(info.si_code) <= SI_KERNEL
 
 
 def may_be_from_terminal(number: int) -> bool:

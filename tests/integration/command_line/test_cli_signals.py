@@ -22,6 +22,8 @@ from cli_programs import (
     until,
 )
 
+from retrying_elegant.cli.signals import LONGEST
+
 pytestmark = pytest.mark.usefixtures("no_signal_is_ignored")
 
 # A command that says which signals it gets, until it gets one that ends it.
@@ -222,6 +224,21 @@ signal.pause()
         finally:
             process.kill()
             process.communicate()
+
+    def test_stopped_for_longer_than_it_looks_away(self):
+        """It continues as if nothing had come: what Python returns then is not a signal."""
+        with Started("run", "--", *python(LISTENS)) as started:
+            started.reads("up")
+            for _ in range(2):
+                started.process.send_signal(signal.SIGSTOP)
+                until(lambda: state(started.process.pid) == "T", "the stop")
+                time.sleep(LONGEST + 0.1)
+                started.process.send_signal(signal.SIGCONT)
+                until(lambda: state(started.process.pid) == "S", "the continuation")
+            started.process.terminate()
+            status, told = started.ends()
+        assert status == -signal.SIGTERM
+        assert told.splitlines()[:-1] == []
 
 
 def children(pid):

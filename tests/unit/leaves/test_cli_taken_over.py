@@ -253,6 +253,41 @@ class TestWaitUntil:
             assert not taken.wait_until(lambda: False, 0, 0.001)
         assert answers == []
 
+    @pytest.mark.parametrize(
+        "memory",
+        [
+            (-1958380800, -1951036599, 32655),  # as seen on 3.11
+            (6, -699678400, 0),  # as seen on 3.13
+            (0, 0, 0),
+            (signal.SIGTERM, 0, 32767),
+            (signal.SIGTERM, signals.SI_KERNEL + 1, 0),
+        ],
+    )
+    def test_what_python_returns_after_a_stop(self, monkeypatch, memory):
+        """Memory that nothing was written to is not a signal."""
+        if not sys.platform.startswith("linux"):
+            pytest.skip("this system does not tell")
+        returned = [signal.struct_siginfo((*memory, 0, 0, 0, 0)), None]
+        monkeypatch.setattr("signal.sigtimedwait", lambda *_: returned.pop(0))
+        taken, command = signals.Signals(), FakeCommand(has_own_group=True)
+        with taken:
+            taken.start(lambda: command)
+            taken.wait_until(lambda: not returned, float("inf"))
+        assert command.got == taken.received == []
+
+    @pytest.mark.parametrize("code", [0, -1, -6, signals.SI_KERNEL])
+    def test_a_signal(self, monkeypatch, code):
+        """By a process, queued, by a thread, by the kernel: the command gets it."""
+        if not sys.platform.startswith("linux"):
+            pytest.skip("this system does not tell")
+        returned = [signal.struct_siginfo((signal.SIGTERM, code, 0, 0, 0, 0, 0))]
+        monkeypatch.setattr("signal.sigtimedwait", lambda *_: returned.pop(0))
+        taken, command = signals.Signals(), FakeCommand(has_own_group=True)
+        with taken:
+            taken.start(lambda: command)
+            taken.wait_until(lambda: not returned, float("inf"))
+        assert command.got == [("end", signal.SIGTERM)]
+
 
 class TestWhileItCannotWrite:
     """A signal ends `run` even if nobody reads its standard error."""
