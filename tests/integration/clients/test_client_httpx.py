@@ -419,6 +419,18 @@ class Logging(httpx.Client):
                 client.post("http://host/", content=b"data", **options)
             assert len(calls) == count
 
+    def test_bytes_are_sent_as_they_are(self):
+        """A transport of any kind sees httpx's own stream."""
+        seen = []
+
+        def answer(request):
+            seen.append(type(request.stream))
+            return httpx.Response(200)
+
+        with clients.httpx(httpx.Client(transport=httpx.MockTransport(answer)), QUICK) as client:
+            client.put("http://host/", content=b"data")
+        assert seen == [httpx.ByteStream]
+
     def test_a_stream_that_a_hook_has_replaced(self):
         """It stays in the place of the request's own."""
         other = httpx.ByteStream(b"other")
