@@ -17,7 +17,6 @@ import io
 import os
 import socket
 import struct
-import sys
 import textwrap
 import threading
 import time
@@ -30,7 +29,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from retrying_elegant import Attempt, Policy, backoff, clients, given_up, retry, retrying, web
 from retrying_elegant._text import one_line
 
-from .output import PROGRAM, write
+from .output import complain, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def demo(stream: TextIO) -> int:
         if server.trouble is None:
             raise
         text = one_line(str(server.trouble))
-        print(f"{PROGRAM}: the demonstration server cannot run: {text}", file=sys.stderr)
+        complain(f": the demonstration server cannot run: {text}")
         return 1
     return 0
 

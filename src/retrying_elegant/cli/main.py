@@ -17,7 +17,7 @@ from math import inf
 from retrying_elegant import Policy, __version__, backoff
 from retrying_elegant._text import one_line
 
-from .output import PROGRAM, OutputError, brief, write
+from .output import PROGRAM, OutputError, brief, complain, write
 from .report import Json, Lines, Report
 from .run import run
 from .signals import SIGNALED
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_output()
         if error.has_no_reader:
             return SIGNALED + 13  # as if by SIGPIPE, which Python ignores
-        print(f"{PROGRAM}: standard output: {error}", file=sys.stderr)
+        complain(f": standard output: {error}")
         return 1
     finally:
         logger.removeHandler(silent)
@@ -142,13 +142,15 @@ def _split(argv: Sequence[str]) -> tuple[Sequence[str], list[str]]:
 
 def _reject(message: str) -> NoReturn:
     """Raise SystemExit after one line that says what to write."""
-    print(f"{PROGRAM} run: {message}", file=sys.stderr)
+    complain(f" run: {message}")
     raise SystemExit(2)
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with a usage line and *message*, in which control characters are escaped."""
+        if sys.stderr is None:
+            raise SystemExit(2)  # argparse would write the usage line to standard output
         super().error(one_line(message, _LONGEST))
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:

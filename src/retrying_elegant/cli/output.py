@@ -6,6 +6,8 @@ wide characters are shown.  Widths are terminal columns.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
@@ -42,6 +44,16 @@ def write(stream: TextIO | None, text: str) -> None:
         raise OutputError("it is no longer read", has_no_reader=True) from None
     except OSError as error:
         raise OutputError(error.strerror or str(error)) from None
+
+
+def complain(message: str) -> None:
+    """Write a line, the name of the program and *message*, to standard error, if possible."""
+    if sys.stderr is None:
+        return  # for which `print` would take standard output
+    try:
+        print(f"{PROGRAM}{message}", file=sys.stderr)
+    except OSError:
+        pass  # it is full; the exit status still says that something is wrong
 
 
 def brief(seconds: float) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import re
 import runpy
@@ -263,6 +265,28 @@ class TestMain:
             main.main(["run"])
         with pytest.raises(SystemExit):
             main.main(["preview", "--wait"])
+
+    @pytest.mark.parametrize(
+        ("words", "status"),
+        [("run", 2), ("run --wait", 2), ("preview --jitter 2", 2), ("preview", 1)],
+    )
+    @pytest.mark.parametrize("closed", [True, False])
+    def test_standard_error_cannot_be_written(self, monkeypatch, words, status, closed):
+        """What is wrong remains unsaid, also on standard output; the exit status is the same."""
+        if not os.path.exists("/dev/full"):
+            pytest.skip("this system has no full device")
+        spoken = io.StringIO()
+        with open("/dev/full", "w", buffering=1) as full:
+            monkeypatch.setattr("sys.stderr", None if closed else full)
+            monkeypatch.setattr("sys.stdout", None if words == "preview" else spoken)
+            try:
+                ended = main.main(words.split())
+            except SystemExit as end:
+                ended = end.code
+            with contextlib.suppress(OSError):
+                full.close()
+        assert ended == status
+        assert spoken.getvalue() == ""
 
 
 class TestGuide:
