@@ -482,11 +482,14 @@ class Logging(httpx.Client):
         assert [request.is_whole for request in server.requests][1:] in ([], [False])
 
     @pytest.mark.parametrize("name", ["_stream", "fields", "file"])
-    def test_a_stream_of_the_users_own_around_a_file(self, httpx_way, server, name):
+    @pytest.mark.parametrize("module", ["app.streams", "streams"])
+    def test_a_stream_of_the_users_own_around_a_file(self, httpx_way, server, name, module):
         """However it names that: it may compress or encrypt it, which only works once."""
         library = httpx_way.kind.library
 
         class Compressed(library.SyncByteStream, library.AsyncByteStream):
+            __module__ = module
+
             def __init__(self, file):
                 setattr(self, name, [file] if name == "fields" else file)
                 self.read = file.read
