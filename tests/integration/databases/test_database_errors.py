@@ -287,9 +287,14 @@ class TestPostgreSQLDisconnects:
         errors = collisions.errors_while(postgresql.start, lambda: POSTGRESQL[name](postgresql))
         assert {meaning(error) for error in errors} == {"disconnected"}
 
-    @pytest.mark.parametrize("name", PLAIN_POSTGRESQL)
+    @pytest.mark.parametrize("name", [name for name in PLAIN_POSTGRESQL if name != "pg8000"])
     def test_killed_before_encryption_begins(self, postgresql, name):
-        """libpq does not show what the server says before it knows the server."""
+        """
+        libpq does not show what the server says before it knows the server.
+
+        pg8000 reads the message from its second byte on, and raises a KeyError if it has arrived
+        as a whole: nothing that could be recognized.
+        """
         words = collisions.last_words(postgresql)
         assert b"57P01" in words
         with collisions.only_says(words) as port:
