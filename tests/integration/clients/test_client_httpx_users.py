@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
+import weakref
 from unittest import mock
 
 import httpx
@@ -279,6 +281,26 @@ class TestTimeOfTheLastResponse:
         with httpx_way.session(policy) as session:
             answer = session.fetch("POST", url)
         assert (answer.status, len(answer.body)) == (503, 200_000)
+
+    def test_the_task_is_not_kept(self, server):
+        """It keeps the error that ends it, and nothing in that leads back."""
+
+        async def call():
+            policy = QUICK.replace(attempt_timeout=0.3, attempts=1)
+            async with clients.httpx(httpx.AsyncClient(timeout=5), policy) as client:
+                task = asyncio.create_task(client.get(server.play(trickle(503))))
+                await asyncio.wait([task])
+                assert isinstance(task.exception(), TimeoutError)
+                gone = weakref.ref(task)
+                gc.disable()
+                try:
+                    del task
+                    await asyncio.sleep(0)
+                    return gone() is None
+                finally:
+                    gc.enable()
+
+        assert asyncio.run(call())
 
     def test_the_error_has_the_record(self, server):
         """Of the response that was given up on."""
