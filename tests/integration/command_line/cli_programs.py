@@ -85,6 +85,13 @@ def end_session(session):
             os.kill(pid, signal.SIGKILL)
 
 
+def is_pending(pid, number):
+    """Whether a signal has reached a process, and has not been taken yet."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":", 1) for line in status)
+    return any(int(fields[name], 16) >> (number - 1) & 1 for name in ("SigPnd", "ShdPnd"))
+
+
 def until(condition, what):
     """Wait for *condition*; fail if it does not come."""
     end = time.monotonic() + PATIENCE
