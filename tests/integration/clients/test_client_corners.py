@@ -114,7 +114,8 @@ class TestHttpx:
         with pytest.raises(RuntimeError):  # as in the bare client
             response.elapsed  # noqa: B018
 
-    def test_one_that_a_hook_has_read(self, httpx_way, server):
+    @pytest.mark.parametrize("reason", ["attempts", "stopped"])
+    def test_one_that_a_hook_has_read(self, httpx_way, server, reason):
         """There is nothing to set aside: it stays closed, and its content is what it was."""
 
         def read(response):
@@ -124,11 +125,12 @@ class TestHttpx:
             await response.aread()
 
         hooks = {"response": [aread if httpx_way.is_async else read]}
-        stop = AsyncStop() if httpx_way.is_async else Stop()
-        policy = QUICK.replace(wait=60, stop=stop)
+        policy = QUICK
+        if reason == "stopped":
+            policy = QUICK.replace(wait=60, stop=AsyncStop() if httpx_way.is_async else Stop())
         with httpx_way.session(policy, event_hooks=hooks) as session:
             answer = session.fetch("GET", server.play(reply(503, b"why")))
-        assert answer.record.reason == "stopped"
+        assert answer.record.reason == reason
         assert (answer.body, answer.response.is_closed) == (b"why", True)
 
     @pytest.mark.parametrize("get", [get, get_async])

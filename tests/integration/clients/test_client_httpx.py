@@ -384,20 +384,6 @@ class Logging(httpx.Client):
 
         assert asyncio.run(call()) == 100_000
 
-    def test_a_response_that_a_hook_has_read(self, httpx_way, server):
-        """Is kept as it is."""
-
-        def read(response):
-            response.read()
-
-        async def aread(response):
-            await response.aread()
-
-        hooks = {"response": [aread if httpx_way.is_async else read]}
-        with httpx_way.session(QUICK, event_hooks=hooks) as session:
-            answer = session.fetch("GET", server.play(reply(503, b"why")))
-        assert (answer.body, answer.record.attempts) == (b"why", 4)
-
     def test_an_error_that_does_not_say_its_request(self):
         """Of a hook: after it, a POST is not sent again where redirects are followed."""
         for follows, own, count in (
